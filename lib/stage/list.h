@@ -1,0 +1,2 @@
+/* Every stage, in the order of `ipcat help stages`. */
+X(crlf)
