@@ -157,8 +157,16 @@ arm_write(struct ipc_end *e, struct ipc_worker *w, short flags)
 bool
 ipc_end_want_write(struct ipc_end *e, struct ipc_worker *w, bool on)
 {
-	if (e->wr_watch)
-		return true;	/* edge-triggered: stays armed */
+	/* A watch is edge-triggered and stays armed.  A write can be short
+	 * while there is room, and no edge would follow: adding it anew makes
+	 * epoll report what is ready (epoll_ctl(2)). */
+	if (e->wr_watch) {
+		if (on)
+			e->wr_watch = arm_write(e, w,
+			    EV_WRITE | EV_PERSIST | EV_ET);
+		if (e->wr_watch)
+			return true;
+	}
 	if (e->wr_on == on)
 		return !e->wr_always;
 	if (!on) {

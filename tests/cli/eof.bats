@@ -180,12 +180,12 @@ answered_by() {
 	cat >"$T/got"
 	exec 7<>"$T/never"
 	read -t 1.2 -u 7
-	echo answer
+	for i in {1..40}; do echo answer; done
 	SH
 	chmod +x "$T/slow"
 	start srv listen tcp://127.0.0.1:0 -e "$T/slow"
 	run -0 ip send "$srv_endpoint" <"$A"
-	[ "$output" = answer ]
+	[ "$output" = "$(yes answer | head -n 40)" ]
 	same "$A" "$T/got"
 }
 
