@@ -43,6 +43,21 @@ ipc_chunk_get(struct ipc_pool *p)
 	return c;
 }
 
+struct ipc_chunk *
+ipc_chunk_big(uint32_t n)
+{
+	struct ipc_chunk *c = malloc(sizeof(*c) + n);
+
+	if (c == NULL)
+		return NULL;
+	c->pool = NULL;
+	c->next = NULL;
+	c->refs = 1;
+	c->size = n;
+	c->head = c->tail = 0;
+	return c;
+}
+
 void
 ipc_chunk_put(struct ipc_chunk *c)
 {
@@ -54,6 +69,10 @@ ipc_chunk_put(struct ipc_chunk *c)
 	if (--c->refs > 0)
 		return;
 	p = c->pool;
+	if (p == NULL) {
+		free(c);
+		return;
+	}
 	p->live--;
 	if (p->nfree >= p->keep) {
 		free(c);
@@ -92,6 +111,9 @@ ipc_batch_add(struct ipc_batch *b, struct ipc_chunk *c, uint8_t *data,
 	/* hdr itself stays as it is: clearing 80 bytes a message costs. */
 	m->hdr_off = IPC_MSG_HDR;
 	m->flags = 0;
+	m->raw_head = 0;
+	m->raw_tail = 0;
+	m->topic = 0;
 	m->id = 0;
 	m->t_ns = 0;
 	m->tag = 0;

@@ -20,7 +20,7 @@
 struct ipc_pool;
 
 struct ipc_chunk {
-	struct ipc_pool *pool;	/* where it returns; borrowed */
+	struct ipc_pool *pool;	/* where it returns; borrowed; NULL: freed */
 	struct ipc_chunk *next;	/* free list */
 	uint32_t refs;		/* not atomic */
 	uint32_t size;		/* bytes in data[] */
@@ -45,6 +45,9 @@ void ipc_pool_init(struct ipc_pool *p, uint32_t chunk_size, uint32_t keep);
 /* One reference, head = tail = 0; NULL on lack of memory. */
 struct ipc_chunk *ipc_chunk_get(struct ipc_pool *p);
 void ipc_chunk_put(struct ipc_chunk *c);
+/* A chunk of n bytes of its own (pool NULL), for a message that fits in no
+ * pooled one; freed with its last reference.  NULL: no memory. */
+struct ipc_chunk *ipc_chunk_big(uint32_t n);
 /* All chunks must be back. */
 void ipc_pool_free(struct ipc_pool *p);
 
@@ -53,7 +56,11 @@ enum ipc_unit {
 	IPC_MSGS = 2,		/* one whole message: never split or merged */
 };
 
-#define IPC_MSG_HDR 80		/* bytes of outbound headers */
+#define IPC_MSG_HDR 74		/* bytes of outbound headers */
+
+#define IPC_MSG_OPEN (1U << 0)	/* the last line had no end: write none */
+#define IPC_MSG_FRAMED (1U << 1) /* raw_head and raw_tail bytes around it in
+				 * the chunk are its frame, as it was read */
 
 struct ipc_msg {
 	struct ipc_chunk *chunk; /* counted reference held by this msg */
@@ -61,10 +68,14 @@ struct ipc_msg {
 	uint32_t len;		/* payload bytes */
 	uint8_t	unit;		/* enum ipc_unit */
 	uint8_t	hdr_off;	/* hdr[hdr_off..] is in use; grows downward */
-	uint16_t flags;
-	uint64_t id;		/* sequence number, 0 if none */
-	uint64_t t_ns;		/* CLOCK_MONOTONIC at first sight */
-	uint64_t tag;		/* routing key */
+	uint8_t	flags;		/* IPC_MSG_* */
+	uint8_t	raw_head;	/* FRAMED: bytes of the frame before data */
+	uint64_t id;		/* sequence number from 1, 0 if none */
+	uint64_t t_ns;		/* CLOCK_MONOTONIC at first sight; 0: not taken */
+	uint64_t tag;		/* routing key: datagram sender, request */
+	uint32_t raw_tail;	/* FRAMED: bytes of the frame after the payload */
+	uint16_t topic;		/* length of the topic that stands before data,
+				 * with one blank between; 0: none */
 	uint8_t	hdr[IPC_MSG_HDR]; /* prepended by stages, borrowed by writev */
 };
 

@@ -50,6 +50,54 @@ struct ipc_settings {
 	uint64_t ready_fd;	/* UINT64_MAX: none */
 	uint64_t workers;	/* 0: auto */
 	struct ipc_strings from, to; /* relay --from --to */
+
+	/* Messages. */
+	const char *framing;	/* -f; NULL: not given */
+	const char *delim;	/* -D; NULL: not given */
+	uint64_t max_message;	/* --max-message, bytes */
+	uint32_t on_error;	/* enum ipc_on_error */
+	struct ipc_strings to_pipe, from_pipe; /* -p, --from-pipe */
+	struct ipc_strings messages; /* -m */
+	bool	all, spread, failover; /* send to several endpoints */
+	const char *format;	/* -F; NULL: none */
+	bool	json;		/* -J */
+	const char *out_dir;	/* --out-dir; NULL: none */
+	/* Request and reply. */
+	bool	request;	/* -R */
+	uint64_t replies;	/* --replies N; IPC_REPLIES_END; 0: 1 */
+	const char *end_mark;	/* --end-mark: the message that ends replies
+				 * with --replies end; "" is an empty one */
+	uint64_t gap_ns;	/* --gap: no reply for so long ends them; 0 */
+	uint64_t in_flight;	/* --in-flight: requests at once; 1..65536 */
+	const char *correlate;	/* --correlate: member of a JSON object that
+				 * request and reply share; NULL: in order */
+	/* Handlers. */
+	uint32_t per;		/* enum ipc_per */
+	uint64_t pool;		/* --pool N; 0: none */
+	uint64_t handler_ns;	/* --handler-timeout; 0: none */
+	uint64_t recycle;	/* --recycle N requests; 0: never */
+	const char *nak;	/* --nak: a reply that begins so is a failure */
+	const char *fail_reply;	/* --fail-reply: what a client gets for a
+				 * failed request; NULL: it is cut off */
+	const char *reply;	/* --reply TEXT to each message; NULL */
+	/* Publish and subscribe. */
+	bool	fanout, hub;
+	bool	topics;		/* --topics: clients say PUB and SUB */
+	uint64_t history;	/* --history N messages */
+	uint64_t queue;		/* --queue N messages a client */
+	uint32_t slow;		/* enum ipc_slow */
+	const char *topic;	/* send --topic; NULL */
+	struct ipc_strings subscribe; /* send --subscribe */
+};
+
+#define IPC_REPLIES_END UINT64_MAX
+
+enum ipc_on_error { IPC_ON_ERROR_STOP, IPC_ON_ERROR_SKIP, IPC_ON_ERROR_PASS };
+enum ipc_per { IPC_PER_CONNECTION, IPC_PER_MESSAGE };
+/* A client that does not keep up, once its queue is full. */
+enum ipc_slow {
+	IPC_SLOW_BLOCK,		/* everybody waits for it */
+	IPC_SLOW_DROP_OLD, IPC_SLOW_DROP_NEW, IPC_SLOW_DISCONNECT,
 };
 
 #endif

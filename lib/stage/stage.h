@@ -33,12 +33,20 @@ struct ipc_io {
 	struct ipc_batch *in;	/* borrowed; the stage drops from its head */
 	struct ipc_batch *out;	/* borrowed; the stage adds at its tail */
 	struct ipc_batch *back;	/* borrowed; opposite direction, or NULL */
+	const char *peer;	/* borrowed: who is on the wire side, as text */
 	uint64_t now_ns;	/* CLOCK_MONOTONIC, read once per turn */
 };
 
 enum ipc_flush { IPC_FLUSH_IDLE, IPC_FLUSH_EOF };
 enum ipc_link { IPC_LINK_UP, IPC_LINK_DOWN };
 enum ipc_bypass { IPC_BYPASS_NEVER, IPC_BYPASS_LATER, IPC_BYPASS_NOW };
+
+/*
+ * Errors of tx and rx: IPC_E_DATA is about the first message of io->in, which
+ * is still there; core then stops, drops it or passes it on (--on-error) and
+ * calls again.  Any other code ends the pipeline.  tx and rx may have state
+ * each; they are never called at the same time.
+ */
 
 /* Fixed places in the pipeline, application to wire (DESIGN.md section 3). */
 enum ipc_rank {
@@ -54,13 +62,27 @@ enum ipc_rank {
 struct ipc_stage_ops {
 	const char *name;
 	const char *summary;	/* one line for `ipcat help stages` */
-	const struct ipc_opt *opts; /* NULL: none */
-	size_t	cfg_size;
+	const char *syntax;	/* "convert:A>B[,strict]" for help */
+	const struct ipc_opt *opts; /* key=value; NULL: none */
+	size_t	cfg_size;	/* zeroed, then ipc_opt_defaults() */
+	/* Plan time, once: the text after NAME: up to the first comma (NULL
+	 * when there is none) goes to *cfg.  NULL: the stage takes no ARG. */
+	int (*arg)(void *cfg, const char *arg, struct ipc_error *err);
+	/* Plan time, after all keys: check them against each other, open what
+	 * all pipelines share.  NULL: nothing. */
+	int (*check)(void *cfg, struct ipc_error *err);
+	/* The framing that its wire side needs when no `frame:` is given:
+	 * "cbor", "msgpack"; NULL, or returning NULL: that of -f will do. */
+	const char *(*framing)(const void *cfg);
+	void (*free_cfg)(void *cfg);	/* what arg and check made; may be NULL */
 	size_t	state_size;	/* zeroed bytes per pipeline */
 	uint8_t	rank;		/* enum ipc_rank */
 	uint8_t	app_unit;	/* enum ipc_unit on the application side */
 	uint8_t	wire_unit;	/* enum ipc_unit on the wire side */
 	uint8_t	overhead;	/* bytes of msg.hdr[] used by tx */
+	bool	core;		/* only a name: core does the work (frame,
+				 * exec); all functions but arg and check are
+				 * NULL */
 
 	int (*create)(struct ipc_stage *st, struct ipc_error *err);
 	int (*tx)(struct ipc_stage *st, struct ipc_io *io,
@@ -87,7 +109,9 @@ struct ipc_stage {
 	const struct ipc_stage_ops *ops;
 	const void *cfg;	/* shared, read-only, owned by the plan */
 	void	*state;		/* owned: ops->state_size bytes */
-	struct ipc_pool *pool;	/* borrowed from the worker */
+	struct ipc_pool *pool;	/* borrowed from the worker: 256 KiB chunks */
+	uint32_t max;		/* --max-message: no message it makes may be
+				 * longer */
 };
 
 /* All stages, NULL-terminated, in the order of list.h. */

@@ -38,6 +38,8 @@
 #define IPC_CAP_LOCAL (1U << 6)	/* never leaves this host */
 #define IPC_CAP_ONCE (1U << 7)	/* the process has just one: stdio, fd */
 #define IPC_CAP_CHILD (1U << 8)	/* a conn is a child process */
+#define IPC_CAP_ENDLESS (1U << 10) /* peers cannot say that they ended: send
+				    * is over when its input is (udp) */
 #define IPC_CAP_REUSEPORT (1U << 9) /* each worker may bind its own listener */
 
 #define IPC_CONN_BIND (1U << 0)	/* in: this side creates (mkfifo, pty link) */
@@ -70,6 +72,18 @@ struct ipc_conn {
 	pid_t	pid;		/* CHILD: also its process group; else 0 */
 	void	*impl;		/* owned by the transport, often NULL */
 	struct ipc_ident peer;
+};
+
+/*
+ * One whole message of an IPC_CAP_MSG transport.  Receiving: iov[0] is where
+ * it lies, borrowed from the connection until its next recvm or close; iov[1]
+ * is unused.  Sending: two parts, sent as one message.
+ */
+struct ipc_dgram {
+	struct iovec iov[2];
+	uint64_t tag;		/* 0, or who it is from (recvm), to (sendm):
+				 * only of the same conn; see peer_of */
+	bool	cut;		/* recvm: it was longer; the rest is lost */
 };
 
 /* A bound, listening endpoint (IPC_CAP_LISTEN). */
@@ -151,6 +165,19 @@ struct ipc_transport {
 	 * close_notify) is -1/ECONNRESET.  NULL: the system call on rfd/wfd. */
 	ssize_t (*readv)(struct ipc_conn *c, const struct iovec *iov, int n);
 	ssize_t (*writev)(struct ipc_conn *c, const struct iovec *iov, int n);
+	/* IPC_CAP_MSG: up to n whole messages, in order.  recvm: how many
+	 * (1..n), 0 for end of input, -1 with errno (EAGAIN: none now).
+	 * sendm: how many were taken, or -1: EAGAIN, EMSGSIZE for d[0] (too
+	 * long for this transport, always), ENOENT (d[0].tag is nobody we
+	 * still know), ECONNREFUSED and the like (d[0] was not sent). */
+	int (*recvm)(struct ipc_conn *c, struct ipc_dgram *d, int n);
+	int (*sendm)(struct ipc_conn *c, const struct ipc_dgram *d, int n);
+	/* Messages that the kernel dropped since the last call (full buffer,
+	 * SO_RXQ_OVFL).  NULL: it never does. */
+	uint64_t (*lost)(struct ipc_conn *c);
+	/* Who a tag is; false when no longer known.  NULL: conn->peer. */
+	bool (*peer_of)(const struct ipc_conn *c, uint64_t tag,
+	    struct ipc_ident *out);
 	/* No more output; everything written was handed over.  NULL: close
 	 * wfd (descriptor pairs).  0, or -1 with errno. */
 	int (*shut_write)(struct ipc_conn *c);
