@@ -35,6 +35,7 @@ struct ipc_exchange;
 struct ipc_pipeline;
 struct ipc_plan;
 struct ipc_run;
+struct ipc_text;
 struct ipc_worker;
 
 /* Why a connection is there. */
