@@ -15,7 +15,7 @@ JOBS     ?= 2
 FUZZ_SECONDS ?= 20
 SOAK_SECONDS ?= 3600
 CLANG    ?= clang
-PKGS     := libevent_core
+PKGS     := libevent_core expat
 VERBS    := send listen relay
 
 # --- derived ----------------------------------------------------------------
@@ -53,7 +53,10 @@ IPCAT    ?= $(abspath $R/ipcat)
 # so it is asked when a recipe first needs it, and then once.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(call pkg,--cflags))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(call pkg,--libs))$(PKG_LIBS)
-pkg        = $(shell pkg-config $(1) $(PKGS) 2>/dev/null)
+pkg        = $(shell pkg-config $(1) $(PKGS) $(ZSTD) 2>/dev/null)
+# Optional: zstd.
+ZSTD       = $(eval ZSTD := $(shell pkg-config --exists libzstd 2>/dev/null \
+               && echo libzstd))$(ZSTD)
 
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
@@ -81,7 +84,7 @@ OPT_fuzz    := -O1 -g $(SAN) -fsanitize=address,undefined,fuzzer-no-link
 # What the user gives in CPPFLAGS, CFLAGS, LDFLAGS comes last and so wins.
 # The library is compiled once, position independent, for both archives:
 # without interposition that costs the static one nothing.
-ALL_CPPFLAGS = -D_GNU_SOURCE -Ilib $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -Ilib $(if $(ZSTD),-DHAVE_ZSTD) $(PKG_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS   = -std=gnu17 $(WARN) $(if $(filter 1,$(WERROR)),-Werror) \
                $(OPT_$(MODE)) -ffunction-sections -fdata-sections -pthread \
                $(CFLAGS)

@@ -55,6 +55,23 @@ ipc_parse_backoff(void *field, const char *value, struct ipc_error *err)
 	return 0;
 }
 
+int
+ipc_parse_replies(void *field, const char *value, struct ipc_error *err)
+{
+	uint64_t *n = field, v = IPC_REPLIES_END;
+
+	if (strcmp(value, "end") != 0) {
+		if (ipc_parse_u64(value, &v, err) < 0)
+			return IPC_E_USAGE;
+		if (v < 1 || v > 1000000000)
+			return ipc_fail(err, IPC_E_USAGE, 0,
+			    "--replies 1, --replies end",
+			    "replies must be 1 to 1000000000 or end");
+	}
+	*n = v;
+	return 0;
+}
+
 _Static_assert(offsetof(struct ipc_settings, backoff_max_ns) ==
     offsetof(struct ipc_settings, backoff_min_ns) + sizeof(uint64_t),
     "backoff fields are adjacent");

@@ -11,6 +11,7 @@
 #include "cmd.h"
 #include "stage/stage.h"
 #include "transport/transport.h"
+#include "wire/framing.h"
 
 static void
 put(const struct ipc_text *t)
@@ -54,32 +55,57 @@ ipc_cmd_help(const struct ipc_cmd *cmd)
 	printf("\nman ipcat-%s has the rest.\n", cmd->name);
 }
 
+/* What only an option makes (--out-dir, -C) has no name on the line. */
+static bool
+is_named(const struct ipc_transport *tr)
+{
+	return (tr->caps & IPC_CAP_HIDDEN) == 0;
+}
+
+/* A stage whose library was missing does nothing. */
+static bool
+is_built(const struct ipc_stage_ops *ops)
+{
+	return ops->core || ops->tx != NULL || ops->rx != NULL;
+}
+
 void
 ipc_cmd_version(void)
 {
 	printf("ipcat %s\ntransports:", IPCAT_VERSION);
 	for (size_t i = 0; ipc_transports[i] != NULL; i++)
-		printf(" %s", ipc_transports[i]->scheme);
+		if (is_named(ipc_transports[i]))
+			printf(" %s", ipc_transports[i]->scheme);
 	printf("\nstages:");
 	for (size_t i = 0; ipc_stages[i] != NULL; i++)
-		printf(" %s", ipc_stages[i]->name);
+		if (ipc_stages[i]->syntax != NULL)
+			printf(" %s%s", ipc_stages[i]->name,
+			    is_built(ipc_stages[i]) ? "" : " (not built in)");
 	putchar('\n');
+}
+
+/* One part of the line: what it is, how it is written, its keys. */
+static void
+part(const char *syntax, const char *summary, const struct ipc_opt *opts)
+{
+	struct ipc_text t = { 0 };
+
+	printf("%s\n    %s\n", syntax, summary);
+	if (opts != NULL && opts[0].type != IPC_OPT_END) {
+		ipc_opt_help_keys(opts, &t);
+		put(&t);
+		ipc_text_free(&t);
+	}
 }
 
 static void
 transports(void)
 {
-	for (size_t i = 0; ipc_transports[i] != NULL; i++) {
-		const struct ipc_transport *tr = ipc_transports[i];
-		struct ipc_text t = { 0 };
-
-		printf("%s\n    %s\n", tr->syntax, tr->summary);
-		if (tr->opts != NULL && tr->opts[0].type != IPC_OPT_END) {
-			ipc_opt_help_keys(tr->opts, &t);
-			put(&t);
-			ipc_text_free(&t);
-		}
-	}
+	for (size_t i = 0; ipc_transports[i] != NULL; i++)
+		if (is_named(ipc_transports[i]))
+			part(ipc_transports[i]->syntax,
+			    ipc_transports[i]->summary,
+			    ipc_transports[i]->opts);
 	puts("every endpoint also takes ?bind or ?dial; "
 	    "see ipcat-endpoints(7)");
 }
@@ -87,9 +113,16 @@ transports(void)
 static void
 stages(void)
 {
+	puts("-p 'STAGE[:ARG][,KEY=VALUE...] | STAGE...', from the "
+	    "application to the wire\n");
 	for (size_t i = 0; ipc_stages[i] != NULL; i++)
-		printf("%-10s %s\n", ipc_stages[i]->name,
-		    ipc_stages[i]->summary);
+		if (ipc_stages[i]->syntax != NULL)
+			part(ipc_stages[i]->syntax, ipc_stages[i]->summary,
+			    ipc_stages[i]->opts);
+	printf("framings:");
+	for (size_t i = 0; ipc_framing_words[i] != NULL; i++)
+		printf(" %s", ipc_framing_words[i]);
+	puts("\nipcat-stages(7) has the rest, and examples");
 }
 
 static void
@@ -119,6 +152,19 @@ dump_rows(const char *owner, const struct ipc_opt *o)
 			    o->help);
 }
 
+static void
+dump_stage(const struct ipc_stage_ops *ops)
+{
+	const struct ipc_opt *o;
+
+	if (ops->syntax == NULL)
+		return;
+	printf("stage\t%s\t%s\t%s\n", ops->name, ops->syntax, ops->summary);
+	for (o = ops->opts; o != NULL && o->type != IPC_OPT_END; o++)
+		printf("key\t%s\t%s\t%s\t%s\n", ops->name, o->name,
+		    o->argname != NULL ? o->argname : "-", o->help);
+}
+
 /* One row a line: kind, owner, name, letter, argument, flags, help. */
 static void
 dump(void)
@@ -132,14 +178,15 @@ dump(void)
 		const struct ipc_transport *tr = ipc_transports[i];
 		char owner[40];
 
+		if (!is_named(tr))
+			continue;
 		printf("transport\t%s\t%s\t%s\n", tr->scheme, tr->syntax,
 		    tr->summary);
 		snprintf(owner, sizeof(owner), "%s:", tr->scheme);
 		dump_rows(owner, tr->opts);
 	}
 	for (size_t i = 0; ipc_stages[i] != NULL; i++)
-		printf("stage\t%s\t%s\n", ipc_stages[i]->name,
-		    ipc_stages[i]->summary);
+		dump_stage(ipc_stages[i]);
 }
 
 static int

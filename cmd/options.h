@@ -12,6 +12,7 @@
 
 int ipc_parse_retry(void *field, const char *value, struct ipc_error *err);
 int ipc_parse_backoff(void *field, const char *value, struct ipc_error *err);
+int ipc_parse_replies(void *field, const char *value, struct ipc_error *err);
 int ipc_parse_workers(void *field, const char *value, struct ipc_error *err);
 
 #define AT(field) offsetof(struct ipc_settings, field)
@@ -82,7 +83,7 @@ int ipc_parse_workers(void *field, const char *value, struct ipc_error *err);
 	  .offset = AT(deny), .help = "refuse ADDR[/BITS], uid=N, gid=N" }, \
 	{ .name = "number", .letter = 'n', .type = IPC_OPT_INT,		\
 	  .argname = "N", .offset = AT(max_n), .min = "1",		\
-	  .help = "stop after N connections" }
+	  .help = "stop after N connections; messages with -f" }
 
 #define OPTS_DATA							\
 	GROUP("Data"),							\
@@ -101,6 +102,52 @@ int ipc_parse_workers(void *field, const char *value, struct ipc_error *err);
 #define OPTS_CRLF							\
 	{ .name = "crlf", .letter = 'C', .type = IPC_OPT_FLAG,		\
 	  .offset = AT(crlf), .help = "send CR LF for LF" }
+
+#define OPTS_MESSAGES							\
+	GROUP("Messages"),						\
+	{ .name = "framing", .letter = 'f', .type = IPC_OPT_STRING,	\
+	  .argname = "FRAMING", .offset = AT(framing),			\
+	  .help = "move messages: line nul len32 json ..." },		\
+	{ .name = "delimiter", .letter = 'D', .type = IPC_OPT_STRING,	\
+	  .argname = "X", .offset = AT(delim),				\
+	  .help = "messages end with X: -f delim:X" },			\
+	{ .name = "to-pipe", .letter = 'p', .type = IPC_OPT_LIST,	\
+	  .argname = "STAGES", .offset = AT(to_pipe),			\
+	  .help = "stages between here and the wire" },			\
+	{ .name = "max-message", .type = IPC_OPT_SIZE,			\
+	  .argname = "SIZE", .offset = AT(max_message), .min = "1",	\
+	  .max = "1G", .dflt = "16M",					\
+	  .help = "longest message accepted" },				\
+	{ .name = "on-error", .type = IPC_OPT_ENUM,			\
+	  .argname = "stop|skip|pass", .offset = AT(on_error),		\
+	  .dflt = "stop",						\
+	  .help = "a bad message ends it, is left out, or goes on" }
+
+#define OPTS_OUTPUT							\
+	{ .name = "format", .letter = 'F', .type = IPC_OPT_STRING,	\
+	  .argname = "FMT", .offset = AT(format),			\
+	  .help = "print messages by a template: '%o %p\\n'" },		\
+	{ .name = "json", .letter = 'J', .type = IPC_OPT_FLAG,		\
+	  .offset = AT(json),						\
+	  .help = "print a JSON object for each message" }
+
+#define OPTS_REPLIES							\
+	{ .name = "replies", .type = IPC_OPT_CUSTOM, .argname = "N|end", \
+	  .offset = AT(replies), .parse = ipc_parse_replies,		\
+	  .help = "replies to a request [1]" },				\
+	{ .name = "end-mark", .type = IPC_OPT_STRING,			\
+	  .argname = "TEXT", .offset = AT(end_mark), .dflt = "",	\
+	  .help = "message that ends --replies end" },			\
+	{ .name = "gap", .type = IPC_OPT_DURATION, .argname = "DUR",	\
+	  .offset = AT(gap_ns), .min = "1ms",				\
+	  .help = "replies are over when none came for DUR" },		\
+	{ .name = "in-flight", .type = IPC_OPT_INT, .argname = "N",	\
+	  .offset = AT(in_flight), .min = "1", .max = "65536",		\
+	  .dflt = "1024",						\
+	  .help = "requests that wait for replies at once" },		\
+	{ .name = "correlate", .type = IPC_OPT_STRING,			\
+	  .argname = "NAME", .offset = AT(correlate),			\
+	  .help = "match replies by this member of JSON" }
 
 #define OPTS_ONEWAY							\
 	{ .name = "recv-only", .type = IPC_OPT_FLAG,			\

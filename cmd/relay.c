@@ -17,6 +17,10 @@ static const struct ipc_opt opts[] = {
 	  .help = "a TO, instead of the operand; tried in order" },
 	OPTS_DATA,
 	OPTS_CRLF,
+	OPTS_MESSAGES,
+	{ .name = "from-pipe", .type = IPC_OPT_LIST, .argname = "STAGES",
+	  .offset = AT(from_pipe),
+	  .help = "stages between FROM's wire and here" },
 	{ .type = IPC_OPT_END },
 };
 

@@ -11,9 +11,9 @@ _ipcat_topics='send listen relay help transports stages exit-codes'
 _ipcat_options()
 {
 	case $1 in
-	send) echo '-h --help -V --version -v --verbose -q --quiet --log --explain --stats --ready-fd -4 --ipv4 -6 --ipv6 -w --connect-timeout -i --idle-timeout -t --timeout -r --retry --backoff -z --probe -x --hex -o --output --rate -P --progress -C --crlf --recv-only --send-only --replay --speed' ;;
-	listen) echo '-h --help -V --version -v --verbose -q --quiet --log --explain --stats --ready-fd -4 --ipv4 -6 --ipv6 -w --connect-timeout -i --idle-timeout -t --timeout -r --retry --backoff --max-conn --max-per-host --allow --deny -n --number -k --keep -e --exec -c --command --echo -x --hex -o --output --rate -P --progress -C --crlf --recv-only --send-only' ;;
-	relay) echo '-h --help -V --version -v --verbose -q --quiet --log --explain --stats --ready-fd -4 --ipv4 -6 --ipv6 -w --connect-timeout -i --idle-timeout -t --timeout -r --retry --backoff --max-conn --max-per-host --allow --deny -n --number --workers --from --to -x --hex -o --output --rate -P --progress -C --crlf' ;;
+	send) echo '-h --help -V --version -v --verbose -q --quiet --log --explain --stats --ready-fd -4 --ipv4 -6 --ipv6 -w --connect-timeout -i --idle-timeout -t --timeout -r --retry --backoff -z --probe -x --hex -o --output --rate -P --progress -C --crlf --recv-only --send-only -f --framing -D --delimiter -p --to-pipe --max-message --on-error -m --message -F --format -J --json -n --number --all --spread --failover -R --request --replies --end-mark --gap --in-flight --correlate --topic --subscribe --replay --speed' ;;
+	listen) echo '-h --help -V --version -v --verbose -q --quiet --log --explain --stats --ready-fd -4 --ipv4 -6 --ipv6 -w --connect-timeout -i --idle-timeout -t --timeout -r --retry --backoff --max-conn --max-per-host --allow --deny -n --number -k --keep -e --exec -c --command --echo --reply --per --pool --handler-timeout --recycle --nak --fail-reply --replies --end-mark --gap --in-flight --correlate --fanout --hub --topics --history --queue --slow -x --hex -o --output --rate -P --progress -C --crlf --recv-only --send-only -f --framing -D --delimiter -p --to-pipe --max-message --on-error -F --format -J --json --out-dir' ;;
+	relay) echo '-h --help -V --version -v --verbose -q --quiet --log --explain --stats --ready-fd -4 --ipv4 -6 --ipv6 -w --connect-timeout -i --idle-timeout -t --timeout -r --retry --backoff --max-conn --max-per-host --allow --deny -n --number --workers --from --to -x --hex -o --output --rate -P --progress -C --crlf -f --framing -D --delimiter -p --to-pipe --max-message --on-error --from-pipe' ;;
 	esac
 }
 
@@ -24,12 +24,20 @@ _ipcat_argument()
 	case $1 in
 	--log) echo 'words text json' ;;
 	--ready-fd | -w | --connect-timeout | -i | --idle-timeout | -t | \
-	    --timeout | --backoff | --rate | --max-conn | --max-per-host | --allow \
-	    | --deny | -n | --number | -c | --command) echo 'other' ;;
+	    --timeout | --backoff | --rate | -f | --framing | -D | --delimiter | \
+	    -p | --to-pipe | --max-message | -m | --message | -F | --format | -n | \
+	    --number | --end-mark | --gap | --in-flight | --correlate | --topic | \
+	    --subscribe | --max-conn | --max-per-host | --allow | --deny | -c | \
+	    --command | --reply | --pool | --handler-timeout | --recycle | --nak | \
+	    --fail-reply | --history | --queue | --from-pipe) echo 'other' ;;
 	-r | --retry) echo 'maybe forever' ;;
-	-o | --output | --replay) echo 'file' ;;
+	-o | --output | --replay | --out-dir) echo 'file' ;;
+	--on-error) echo 'words stop skip pass' ;;
+	--replies) echo 'words end' ;;
 	--speed) echo 'words max' ;;
 	-e | --exec) echo 'command' ;;
+	--per) echo 'words connection message' ;;
+	--slow) echo 'words block drop-old drop-new disconnect' ;;
 	--workers) echo 'words auto' ;;
 	--from | --to) echo 'endpoint' ;;
 	*) return 1 ;;

@@ -18,6 +18,8 @@
 
 #include "base/clock.h"
 #include "base/msg.h"
+#include "core/exchange.h"
+#include "core/flow.h"
 #include "core/plan.h"
 #include "core/run.h"
 #include "core/worker.h"
@@ -36,15 +38,33 @@ is_network(const struct ipc_end *e)
 	    (e->conn.tr->caps & IPC_CAP_ONCE) == 0;
 }
 
+static bool
+says_first(const struct ipc_pipeline *pl, const struct ipc_dir *d)
+{
+	const struct ipc_side *to = pl->side[1 - d->index];
+
+	for (uint32_t i = 0; to != NULL && i < to->pipe.n; i++)
+		if (to->pipe.stage[i].ops->link != NULL)
+			return true;
+	return false;
+}
+
 void
 ipc_dir_open(struct ipc_pipeline *pl, struct ipc_dir *d)
 {
 	const struct ipc_plan *plan = pl->w->plan;
 
-	d->pump = plan->path == IPC_PATH_STAGED ? &ipc_pump_staged :
+	d->pump = plan->path == IPC_PATH_MESSAGES ? &ipc_pump_messages :
 	    &ipc_pump_bytes;
 	if (plan->set->rate > 0)
 		d->tokens_ns = ipc_now();
+	if (pl->port != NULL && d->index == 1) {
+		d->discard = d->dst->conn.wfd < 0;
+		return;
+	}
+	/* Stages have something to say, whatever the input is. */
+	if (d->src != NULL && d->src->conn.rfd < 0 && says_first(pl, d))
+		return;
 	if (d->src == NULL || d->src->conn.rfd < 0) {
 		/* A program or a pipe that gets no input is told so.  A peer
 		 * behind a socket is not: many take an early FIN for the end
@@ -53,7 +73,7 @@ ipc_dir_open(struct ipc_pipeline *pl, struct ipc_dir *d)
 		if (d->src != NULL && d->dst->open && d->dst->pl != NULL &&
 		    (d->dst->conn.flags & IPC_CONN_SOCKET) == 0)
 			ipc_end_shut(d->dst);
-	} else if (d->dst->conn.wfd < 0)
+	} else if (d->dst->conn.wfd < 0 && pl->port == NULL)
 		d->discard = true;
 }
 
@@ -117,6 +137,8 @@ ipc_dir_tokens_at(const struct ipc_pipeline *pl, const struct ipc_dir *d)
 	uint64_t rate = pl->w->plan->set->rate;
 	uint64_t need = burst(rate) / 2 + 1;
 
+	if (d->hold_ns > 0)
+		return d->hold_ns;
 	need = need > d->tokens ? need - d->tokens : 0;
 	return d->tokens_ns + (uint64_t)((double)need * (double)IPC_NS_PER_S /
 	    (double)rate);
@@ -178,10 +200,25 @@ peer_ended(struct ipc_pipeline *pl, struct ipc_dir *d)
 	if (in->done || in->src == NULL || !plan->once ||
 	    (in->src->conn.tr->caps & IPC_CAP_ONCE) == 0)
 		return;
+	/* Nothing will ever come (--subscribe). */
+	if (in->src->conn.rfd < 0)
+		ipc_dir_end(pl, in);
 	/* Somebody at a terminal who sees the conversation end wants the
 	 * prompt back, not to press ^D. */
 	if (in->src->conn.rfd >= 0 && isatty(in->src->conn.rfd))
 		ipc_dir_end(pl, in);
+}
+
+/* Our output to a datagram peer has ended: is this the end of it all? */
+static bool
+endless(const struct ipc_pipeline *pl, const struct ipc_dir *d,
+    const struct ipc_dir *o)
+{
+	if (o->done || o->src != d->dst || d->dst->conn.tr == NULL ||
+	    (d->dst->conn.tr->caps & IPC_CAP_ENDLESS) == 0)
+		return false;
+	return pl->port != NULL || (d->index == 0 && pl->w->plan->once &&
+	    pl->w->plan->set->idle_ns == 0);
 }
 
 enum ipc_turn
@@ -196,6 +233,11 @@ ipc_dir_finish(struct ipc_pipeline *pl, struct ipc_dir *d)
 		    ipc_end_shut(d->dst) < 0)
 			return ipc_dir_dst_error(pl, d, errno);
 	ipc_dir_end(pl, d);
+	if (pl->port != NULL && d->index == 0)
+		ipc_port_ended(pl->port);
+	/* A peer that cannot be told that we ended will not end either. */
+	if (endless(pl, d, o))
+		ipc_dir_end(pl, o);
 	if (!o->done && o->dst == d->src)
 		ipc_worker_half_open(pl->w, pl);
 	if (d->index == 1)
@@ -208,12 +250,11 @@ ipc_dir_finish(struct ipc_pipeline *pl, struct ipc_dir *d)
 }
 
 static void
-fail_text(struct ipc_error *err, const struct ipc_pipeline *pl,
-    const struct ipc_end *e)
+fail_text(struct ipc_error *err, const struct ipc_end *e)
 {
 	char where[IPC_END_TEXT];
 
-	(void)pl;
+
 	ipc_error_where(err, "%s", ipc_end_text(e, where));
 }
 
@@ -234,9 +275,10 @@ ipc_dir_src_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 		ipc_fail(&err, IPC_E_NET, e, NULL,
 		    "cannot read after %" PRIu64 " bytes", d->bytes);
 	}
-	fail_text(&err, pl, d->src);
+	fail_text(&err, d->src);
 	if (pl->w->plan->verb == IPC_VERB_SEND && d->index == 1 &&
-	    pl->w->plan->set->retry > 0 && !ipc_dir_other(pl, d)->done) {
+	    pl->port == NULL && pl->w->plan->set->retry > 0 &&
+	    !ipc_dir_other(pl, d)->done) {
 		ipc_pipeline_redial(pl, false);
 		return IPC_TURN_SWITCH;
 	}
@@ -246,12 +288,11 @@ ipc_dir_src_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 
 /* The child does not want more input: not an error by itself. */
 static enum ipc_turn
-discard_rest(struct ipc_pipeline *pl, struct ipc_dir *d)
+discard_rest(struct ipc_dir *d)
 {
 	d->discard = true;
-	if (d->pump == &ipc_pump_staged)
-		d->pump->stop(pl, d);
-	d->pump = &ipc_pump_bytes;
+	if (d->pump != &ipc_pump_messages)
+		d->pump = &ipc_pump_bytes;
 	ipc_end_shut(d->dst);
 	return IPC_TURN_SWITCH;
 }
@@ -263,9 +304,10 @@ ipc_dir_dst_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 	uint64_t held = d->pump->held(d);
 
 	if (is_child(d->dst) && (e == EPIPE || e == ECONNRESET))
-		return discard_rest(pl, d);
+		return discard_rest(d);
 	if (pl->w->plan->verb == IPC_VERB_SEND && d->index == 0 &&
-	    pl->w->plan->set->retry > 0 && is_network(d->dst)) {
+	    pl->port == NULL && pl->w->plan->set->retry > 0 &&
+	    is_network(d->dst)) {
 		/* A unix peer that goes with unread bytes says ECONNRESET. */
 		ipc_pipeline_redial(pl, d->dst->conn.peer.family == AF_UNIX &&
 		    e == EPIPE);
@@ -276,7 +318,7 @@ ipc_dir_dst_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 		    "everything: look at its log, then send again",
 		    "cannot deliver: %" PRIu64 " bytes were written, %" PRIu64
 		    " more were read and not delivered", d->bytes, held);
-		fail_text(&err, pl, d->dst);
+		fail_text(&err, d->dst);
 		ipc_pipeline_note(pl, &err);
 		ipc_dir_end(pl, d);
 		/* What the peer said before it went is still worth having. */
@@ -285,7 +327,7 @@ ipc_dir_dst_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 	ipc_fail(&err, IPC_E_NET, e, e == EPIPE ? "the reader of this output "
 	    "ended first" : NULL, "cannot write after %" PRIu64
 	    " bytes delivered, %" PRIu64 " not", d->bytes, held);
-	fail_text(&err, pl, d->dst);
+	fail_text(&err, d->dst);
 	if (d->dst->pl == NULL)
 		ipc_run_end(pl->w->run, &err);
 	ipc_pipeline_abort(pl, &err);

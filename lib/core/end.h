@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "transport/transport.h"
 
+struct ipc_dir;
 struct ipc_pipeline;
 struct ipc_worker;
 
@@ -25,6 +26,7 @@ struct ipc_end {
 	struct ipc_pipeline *pl; /* borrowed; NULL for a shared end */
 	struct event *wev;	/* owned; NULL until output first blocked */
 	struct event rev;
+	struct ipc_dir *busy;	/* shared end: has written half a message */
 	bool	open;		/* conn is connected */
 	bool	rinit;		/* rev was assigned */
 	bool	rd_on, wr_on;	/* events are pending */

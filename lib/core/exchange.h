@@ -58,6 +58,8 @@ struct ipc_qmsg {
 	uint64_t t_ns;
 	uint64_t tag;		/* datagram receiver, 0: the peer */
 	uint16_t topic;		/* as in ipc_msg */
+	uint8_t	raw_head;	/* as in ipc_msg */
+	uint32_t raw_tail;
 };
 
 /* A ring of messages, bounded by the caller.  Zeroed is empty. */
@@ -65,11 +67,12 @@ struct ipc_mq {
 	struct ipc_qmsg *v;	/* owned; cap is a power of two */
 	uint32_t head, n, cap;
 	uint64_t bytes;		/* payload */
+	struct ipc_chunk *pack;	/* owned: where small messages are copied */
 };
 
-/* Append; takes its own reference of m->chunk.  A small view of a large chunk
- * is copied, so that a queue never pins more than twice what it holds.
- * False: no memory, nothing was appended. */
+/* Append; takes its own reference of m->chunk.  A small message is copied, so
+ * that what waits does not pin the large chunk it was read into.  False: no
+ * memory, nothing was appended. */
 bool ipc_mq_add(struct ipc_mq *q, const struct ipc_msg *m);
 /* The same from another queue's entry, to share one copy among many. */
 bool ipc_mq_share(struct ipc_mq *q, const struct ipc_qmsg *m);
@@ -86,15 +89,23 @@ struct ipc_port {
 	struct ipc_list node;	/* ex->ports */
 	struct ipc_list mine;	/* for the behaviour's own lists */
 	uint8_t	role;		/* enum ipc_role */
-	uint8_t	index;		/* TARGET: of the plan's endpoints */
+	uint32_t index;		/* TARGET: of the plan's endpoints; WORKER: as
+				 * asked for */
 	uint32_t id;		/* of the connection, for logs; never reused */
-	struct ipc_mq out;	/* messages that wait to be sent */
+	struct ipc_mq out;	/* messages not yet given to the kernel */
+	uint32_t given;		/* core's: the first of them that are on their
+				 * way through the stages */
 	uint64_t in_msgs, out_msgs; /* taken by put; given to the kernel */
 	bool	in_ended;	/* the peer ended, or its input failed */
 	bool	out_closed;	/* ipc_port_close() */
 	bool	gone;		/* detach is over: only the behaviour's
 				 * reference is left */
-	bool	wants_room;	/* room() is owed */
+	/* core's own: */
+	bool	attached, failed, aborted, paused;
+	bool	held;		/* put() left messages behind */
+	bool	idle;		/* nothing was queued */
+	bool	unwanted;	/* the run is done: its input is dropped */
+	bool	wants_room;	/* the behaviour's own mark */
 	void	*data;		/* the behaviour's; freed by detach */
 };
 
@@ -117,8 +128,8 @@ struct ipc_exchange_ops {
 	    struct ipc_batch *b);
 	/* The peer will send no more.  All it sent was put. */
 	void (*ended)(struct ipc_exchange *ex, struct ipc_port *p);
-	/* p->out has fallen to half its bound after ipc_port_full() was true
-	 * for somebody, or is empty.  May be NULL. */
+	/* p->out has fallen to half its bound, or is empty: asked after each
+	 * message that does it.  May be NULL. */
 	void (*room)(struct ipc_exchange *ex, struct ipc_port *p);
 	/*
 	 * p is closed.  why: NULL when it ended in order, else what broke.
@@ -128,7 +139,7 @@ struct ipc_exchange_ops {
 	 */
 	void (*detach)(struct ipc_exchange *ex, struct ipc_port *p,
 	    const struct ipc_error *why, int status);
-	/* A TARGET or a WORKER could not be opened at all (retries are over). */
+	/* A TARGET or WORKER could not be opened at all (retries are over). */
 	void (*failed)(struct ipc_exchange *ex, enum ipc_role role,
 	    uint32_t index, const struct ipc_error *why);
 	/* The time asked for with ipc_exchange_at() has come. */
@@ -150,8 +161,10 @@ struct ipc_exchange {
 	struct ipc_list ports;		/* struct ipc_port.node, attached */
 	void	*state;			/* owned */
 	struct event *timer;		/* owned by exchange.c */
-	uint64_t at_ns;			/* armed for; IPC_NEVER */
-	bool	draining;
+	uint64_t at_ns;			/* asked for; IPC_NEVER */
+	uint64_t armed_ns;		/* the timer's, at most at_ns */
+	bool	draining, done;
+	bool	same_frames;		/* all ports use the same framing */
 };
 
 extern const struct ipc_exchange_ops ipc_exchange_pool, ipc_exchange_fanout,

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "core/exchange.h"
 #include "core/pipeline.h"
 #include "core/plan.h"
 #include "core/worker.h"
@@ -41,8 +42,8 @@ memory(struct ipc_text *out, const struct ipc_plan *plan)
 	    IPC_BIG_CHUNKS * plan->workers ? flight :
 	    IPC_BIG_CHUNKS * plan->workers;
 	uint64_t most = plan->max_conn * each + big * IPC_POOL_CHUNK +
-	    (flight - big) * (plan->path == IPC_PATH_STAGED ? IPC_POOL_CHUNK :
-	    IPC_SMALL_CHUNK);
+	    (flight - big) * (plan->path == IPC_PATH_MESSAGES ?
+	    IPC_POOL_CHUNK : IPC_SMALL_CHUNK);
 
 	ipc_format_size(chunk, IPC_POOL_CHUNK);
 	ipc_format_size(pipe, IPC_PIPE_BYTES);
@@ -55,14 +56,31 @@ memory(struct ipc_text *out, const struct ipc_plan *plan)
 	if (plan->path == IPC_PATH_SPLICE)
 		ipc_text_add(out, "         %s kernel pipe for a direction on "
 		    "splice, at most %d a worker\n", pipe, IPC_PIPES_MAX);
-	if (plan->path == IPC_PATH_STAGED)
+	if (plan->path == IPC_PATH_MESSAGES)
 		ipc_text_add(out, "         %u batches of %d views a "
-		    "direction while it moves\n", plan->nstages + 1,
-		    IPC_BATCH);
+		    "direction while it moves\n", plan->side[0].pipe.n +
+		    plan->side[1].pipe.n + 1, IPC_BATCH);
 	ipc_text_add(out, "memory   %u connection%s x %zu B + directions in "
 	    "flight x buffer: at most %s, and 2 MiB for the program\n",
 	    plan->max_conn, plan->max_conn == 1 ? "" : "s",
 	    sizeof(struct ipc_pipeline), top);
+}
+
+static void
+side(struct ipc_text *out, const char *label, const struct ipc_side *s,
+    const struct ipc_plan *plan)
+{
+	char text[IPC_FRAMING_TEXT];
+
+	if (!plan->messages && s->pipe.n == 0)
+		return;
+	ipc_text_add(out, "%-8s ", label);
+	ipc_pipe_text(&s->pipe, out);
+	if (plan->messages)
+		ipc_text_add(out, "%sframing %s on a byte stream",
+		    s->pipe.n > 0 ? ", " : "",
+		    ipc_framing_text(&s->framing, text));
+	ipc_text_add(out, "\n");
 }
 
 static void
@@ -102,7 +120,7 @@ ipc_plan_explain(const struct ipc_plan *plan, struct ipc_text *out)
 	static const char *const paths[] = {
 		"splice (bytes first, spliced after 2 reads of 64 KiB)",
 		"bytes (one read, one write, no copy in between)",
-		"staged (batches of views through the stages)",
+		"messages (batches of views, one writev a batch)",
 	};
 
 	ipc_text_add(out, "verb     %s%s\n", verbs[plan->verb], plan->once ?
@@ -112,9 +130,11 @@ ipc_plan_explain(const struct ipc_plan *plan, struct ipc_text *out)
 		ipc_text_add(out, "to       the same connection (--echo)\n");
 	else
 		points(out, "to", plan->to, plan->nto, plan);
-	for (uint32_t i = 0; i < plan->nstages; i++)
-		ipc_text_add(out, "stage    %s: %s\n", plan->stages[i]->name,
-		    plan->stages[i]->summary);
+	side(out, "at from", &plan->side[0], plan);
+	side(out, "at to", &plan->side[1], plan);
+	if (plan->exchange != NULL)
+		ipc_text_add(out, "between  %s: %s\n", plan->exchange->name,
+		    plan->exchange->summary);
 	ipc_text_add(out, "path     %s\n", paths[plan->path]);
 	if (plan->why[0] != '\0')
 		ipc_text_add(out, "reason   not faster, because %s\n",

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/exchange.h"
 #include "core/pipeline.h"
 #include "core/report.h"
 #include "core/run.h"
@@ -95,6 +96,8 @@ obey_phase(struct ipc_worker *w)
 	while (!ipc_list_empty(&w->servers))
 		ipc_server_close(ipc_list_entry(w->servers.next,
 		    struct ipc_server, node));
+	if (phase == IPC_DRAINING && w->run->ex != NULL && w->index == 0)
+		ipc_exchange_drain(w->run->ex);
 	for (n = w->pipelines.next; n != &w->pipelines; n = next) {
 		struct ipc_pipeline *pl = ipc_list_entry(n,
 		    struct ipc_pipeline, node);
@@ -102,6 +105,11 @@ obey_phase(struct ipc_worker *w)
 		next = n->next;
 		if (phase == IPC_ENDING)
 			ipc_pipeline_abort(pl, NULL);
+		else if (w->run->ex != NULL)
+			continue;
+		else if (w->plan->max_msgs > 0 && !pl->dir[0].done &&
+		    atomic_load(&w->run->msgs) >= w->plan->max_msgs)
+			ipc_pipeline_abort(pl, NULL);	/* -n: enough */
 		else if (w->run->signo != 0)
 			ipc_pipeline_drain(pl);
 	}

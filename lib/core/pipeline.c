@@ -14,7 +14,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/dial.h"
+#include "core/exchange.h"
+#include "core/flow.h"
 #include "core/plan.h"
+#include "core/port.h"
 #include "core/run.h"
 #include "core/settle.h"
 #include "core/worker.h"
@@ -53,16 +56,22 @@ ipc_pipeline_new(struct ipc_worker *w)
 static void
 stages_free(struct ipc_pipeline *pl)
 {
-	for (uint32_t i = 0; pl->stages != NULL && i < pl->w->plan->nstages;
-	    i++) {
-		struct ipc_stage *st = &pl->stages[i];
+	if (pl->stages[1] == pl->stages[0])
+		pl->stages[1] = NULL;	/* --echo */
+	for (int s = 0; s < 2; s++) {
+		for (uint32_t i = 0; pl->stages[s] != NULL &&
+		    i < pl->side[s]->pipe.n; i++) {
+			struct ipc_stage *st = &pl->stages[s][i];
 
-		if (st->ops != NULL && st->ops->destroy != NULL)
-			st->ops->destroy(st);
-		free(st->state);
+			if (st->ops != NULL && st->ops->destroy != NULL)
+				st->ops->destroy(st);
+			free(st->state);
+		}
+		free(pl->stages[s]);
+		pl->stages[s] = NULL;
 	}
-	free(pl->stages);
-	pl->stages = NULL;
+	free(pl->peer_text);
+	pl->peer_text = NULL;
 }
 
 /* Everything is closed; tell the run and let go of the memory. */
@@ -215,6 +224,12 @@ ipc_pipeline_run(struct ipc_pipeline *pl)
 
 	if (pl->state != IPC_PL_OPEN || pl->turning)
 		return;
+	if (pl->port != NULL && pl->port->aborted) {
+		ipc_pipeline_abort(pl, NULL);
+		return;
+	}
+	if (pl->port != NULL && pl->port->unwanted && !pl->dir[0].done)
+		ipc_dir_end(pl, &pl->dir[0]);
 	pl->turning = true;
 	for (int i = 0; i < 2; i++) {
 		struct ipc_dir *d = &pl->dir[i];
@@ -278,20 +293,20 @@ watch_child(struct ipc_pipeline *pl, int i)
 }
 
 static int
-stages_new(struct ipc_pipeline *pl, struct ipc_error *err)
+side_stages(struct ipc_pipeline *pl, int s, struct ipc_error *err)
 {
-	const struct ipc_plan *plan = pl->w->plan;
+	const struct ipc_pipe_spec *pipe = &pl->side[s]->pipe;
 
-	if (plan->nstages == 0 || pl->stages != NULL)
-		return 0;
-	pl->stages = calloc(plan->nstages, sizeof(*pl->stages));
-	if (pl->stages == NULL)
+	pl->stages[s] = calloc(pipe->n, sizeof(*pl->stages[s]));
+	if (pl->stages[s] == NULL)
 		return ipc_fail(err, IPC_E_NET, ENOMEM, NULL, "no memory");
-	for (uint32_t i = 0; i < plan->nstages; i++) {
-		struct ipc_stage *st = &pl->stages[i];
+	for (uint32_t i = 0; i < pipe->n; i++) {
+		struct ipc_stage *st = &pl->stages[s][i];
 
-		st->ops = plan->stages[i];
+		st->ops = pipe->stage[i].ops;
+		st->cfg = pipe->stage[i].cfg;
 		st->pool = &pl->w->chunks;
+		st->max = (uint32_t)pl->w->plan->set->max_message;
 		if (st->ops->state_size > 0 &&
 		    (st->state = calloc(1, st->ops->state_size)) == NULL)
 			return ipc_fail(err, IPC_E_NET, ENOMEM, NULL,
@@ -300,6 +315,32 @@ stages_new(struct ipc_pipeline *pl, struct ipc_error *err)
 			return -1;
 	}
 	return 0;
+}
+
+int
+ipc_pipeline_stages(struct ipc_pipeline *pl, struct ipc_error *err)
+{
+	char text[IPC_END_TEXT];
+	bool loops = pl->w->plan->loops, any = false;
+
+	for (int s = 0; s < 2; s++) {
+		if (pl->side[s] == NULL || pl->side[s]->pipe.n == 0 ||
+		    pl->stages[s] != NULL)
+			continue;
+		any = true;
+		if (loops && s == 1)
+			pl->stages[1] = pl->stages[0];
+		else if (side_stages(pl, s, err) < 0)
+			return -1;
+	}
+	if (!any || pl->peer_text != NULL)
+		return 0;
+	/* The side that is not the application's: who is there? */
+	ipc_end_text(&pl->end[pl->port != NULL ? 0 : 1 - pl->w->plan->app],
+	    text);
+	pl->peer_text = strdup(text);
+	return pl->peer_text != NULL ? 0 :
+	    ipc_fail(err, IPC_E_NET, ENOMEM, NULL, "no memory");
 }
 
 /* Both ends are there: data may move. */
@@ -317,7 +358,7 @@ open_now(struct ipc_pipeline *pl)
 			    "cannot watch a child process");
 	}
 	if (err.code == IPC_OK)
-		stages_new(pl, &err);
+		ipc_pipeline_stages(pl, &err);
 	if (err.code != IPC_OK) {
 		ipc_pipeline_abort(pl, &err);
 		return;
@@ -330,6 +371,8 @@ open_now(struct ipc_pipeline *pl)
 	 * ask the kernel to tell rather than read for nothing. */
 	if (!pl->dir[1].done && (pl->end[1].conn.flags & IPC_CONN_SOCKET))
 		ipc_dir_wait_src(pl, &pl->dir[1]);
+	if (pl->port != NULL)
+		ipc_port_attach(pl->port);
 	ipc_pipeline_run(pl);
 }
 
@@ -363,6 +406,7 @@ on_dialed(void *arg, struct ipc_conn *conn, const struct ipc_error *err)
 	/* send -r: the old directions go on with a new peer. */
 	pl->state = IPC_PL_OPEN;
 	pl->conn_bytes = pl->dir[0].bytes;
+	ipc_flow_relink(pl);
 	pl->dir[1].done = pl->dir[1].src_eof = false;
 	for (int i = 0; i < 2; i++)
 		pl->dir[i].wait_src = pl->dir[i].wait_dst =
@@ -385,7 +429,8 @@ dial_to(struct ipc_pipeline *pl)
 	};
 	struct ipc_dial *d;
 
-	if (plan->verb == IPC_VERB_LISTEN && plan->set->recv_only)
+	if ((plan->verb == IPC_VERB_LISTEN && plan->set->recv_only) ||
+	    plan->filter)
 		req.flags = IPC_CONN_WRITE;
 	if (plan->verb == IPC_VERB_LISTEN && plan->set->send_only)
 		req.flags = IPC_CONN_READ;
@@ -404,7 +449,17 @@ ipc_pipeline_start(struct ipc_pipeline *pl)
 	pl->dir[0].src = pl->dir[1].dst = &pl->end[0];
 	pl->dir[0].dst = pl->dir[1].src = &pl->end[1];
 	ipc_end_opened(&pl->end[0]);
-	if (plan->loops) {
+	pl->side[0] = &plan->side[0];
+	pl->side[1] = &plan->side[plan->loops ? 0 : 1];
+	if (pl->w->run->ex != NULL) {
+		struct ipc_error err = { 0 };
+
+		if (ipc_port_join(pl) == 0)
+			open_now(pl);
+		else
+			ipc_pipeline_abort(pl, (ipc_fail(&err, IPC_E_NET,
+			    ENOMEM, NULL, "no memory"), &err));
+	} else if (plan->loops) {
 		pl->dir[0].dst = &pl->end[0];
 		pl->dir[1].src = NULL;
 		open_now(pl);

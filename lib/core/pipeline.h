@@ -29,10 +29,12 @@
 struct ipc_chunk;
 struct ipc_dial;
 struct ipc_dir;
+struct ipc_flow;
 struct ipc_pipe;
 struct ipc_pipeline;
+struct ipc_port;
 struct ipc_server;
-struct ipc_staged;
+struct ipc_side;
 struct ipc_worker;
 
 enum ipc_turn {
@@ -53,16 +55,18 @@ struct ipc_pump_ops {
 	void (*stop)(struct ipc_pipeline *pl, struct ipc_dir *d);
 };
 extern const struct ipc_pump_ops ipc_pump_bytes, ipc_pump_splice,
-    ipc_pump_staged;
+    ipc_pump_messages;
 
 struct ipc_dir {
 	struct ipc_end *src, *dst; /* borrowed from the pipeline */
 	const struct ipc_pump_ops *pump;
 	struct ipc_chunk *chunk; /* bytes: owned while data is in flight */
 	struct ipc_pipe *pipe;	/* splice: owned while data is in flight */
-	struct ipc_staged *staged; /* staged: owned */
+	struct ipc_flow *flow;	/* messages: owned */
 	struct ipc_list wait;	/* on dst->waiters of a shared end */
 	uint64_t bytes;		/* written */
+	uint64_t msgs;		/* messages: written */
+	uint64_t hold_ns;	/* messages: a stage lets go then; 0 */
 	uint64_t small;		/* splice: bytes of the current sample */
 	uint64_t tokens;	/* --rate: bytes that may be read now */
 	uint64_t tokens_ns;	/* when tokens was brought up to date */
@@ -76,7 +80,9 @@ struct ipc_dir {
 	bool	cut;		/* ended before its source did */
 	bool	discard;	/* nobody to give the input to: read and drop */
 	bool	nosplice;	/* splice was refused once */
-	bool	rate_wait;	/* waits for tokens */
+	bool	rate_wait;	/* waits for tokens, or for hold_ns */
+	bool	no_peer;	/* dst knows nobody to send to yet (udp) */
+	bool	enough;		/* -n: this was the last message */
 };
 
 enum ipc_pl_state {
@@ -93,7 +99,11 @@ struct ipc_pipeline {
 	struct ipc_list half;		/* worker->half */
 	struct ipc_end end[2];
 	struct ipc_dir dir[2];
-	struct ipc_stage *stages;	/* owned; staged path: plan->nstages */
+	const struct ipc_side *side[2];	/* borrowed from the plan: framing and
+					 * stages at each end; NULL: a port */
+	struct ipc_stage *stages[2];	/* owned: of each side */
+	struct ipc_port *port;		/* owned; end[1] is an exchange */
+	char	*peer_text;		/* owned; who end[0] or end[1] is */
 	struct ipc_dial *dial;		/* owned while DIALING */
 	struct event *timer;		/* owned; NULL until needed */
 	struct event *childev[2];	/* owned; pidfd of a child end */
@@ -120,6 +130,7 @@ struct ipc_pipeline {
 	bool	dying;			/* abort was asked for during a turn */
 	bool	reset;			/* close with RST: input was cut */
 	bool	flush;			/* but first deliver what came before */
+	bool	whole;			/* a message is all of the stream */
 	bool	has_slot;		/* counts for --max-conn */
 	bool	host_counted;		/* per-address cap holds one */
 	int	status[2];		/* exit code of that child */
@@ -156,6 +167,9 @@ void ipc_pipeline_rearm(struct ipc_pipeline *pl);
  * clean: nothing that was written can be missing. */
 void ipc_pipeline_redial(struct ipc_pipeline *pl, bool clean);
 
+/* Stages and what they need to know, before data moves. */
+int ipc_pipeline_stages(struct ipc_pipeline *pl, struct ipc_error *err);
+
 /* --- direction.c: what pumps call --- */
 
 /* The direction is set up: sources and destinations that are not there. */
@@ -164,7 +178,7 @@ void ipc_dir_open(struct ipc_pipeline *pl, struct ipc_dir *d);
 /* Bytes d may read now under --rate, at most want; 0: none yet. */
 size_t ipc_dir_allowance(struct ipc_pipeline *pl, struct ipc_dir *d,
     size_t want);
-/* When tokens will be there (absolute, monotonic). */
+/* When tokens will be there, or what is held may go (absolute, monotonic). */
 uint64_t ipc_dir_tokens_at(const struct ipc_pipeline *pl,
     const struct ipc_dir *d);
 /* n bytes were read from the source. */

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "core/plan_messages.h"
 #include "core/worker.h"
 
 #define CHILD_CONNS 100		/* default --max-conn when each is a process */
@@ -189,7 +190,19 @@ app_point(struct ipc_point **pts, uint32_t *n, const struct ipc_settings *set,
 		r = ipc_endpoint_exec(&(*pts)->ep, set->exec.v, err);
 		return r < 0 ? r : point_finish(*pts, false, set, err);
 	}
-	if (verb == IPC_VERB_LISTEN && set->shell != NULL)
+	if (verb == IPC_VERB_SEND && set->messages.n > 0) {
+		*pts = calloc(1, sizeof(**pts));
+		if (*pts == NULL)
+			return ipc_fail(err, IPC_E_NET, ENOMEM, NULL,
+			    "no memory");
+		*n = 1;
+		r = ipc_endpoint_exec(&(*pts)->ep, set->messages.v, err);
+		(*pts)->ep.scheme = "words";
+		return r < 0 ? r : point_finish(*pts, false, set, err);
+	}
+	if (verb == IPC_VERB_LISTEN && set->out_dir != NULL)
+		ipc_text_add(&text, "dir:%s", set->out_dir);
+	else if (verb == IPC_VERB_LISTEN && set->shell != NULL)
 		ipc_text_add(&text, "sh:%s", set->shell);
 	else if (verb == IPC_VERB_SEND && set->replay != NULL)
 		ipc_text_add(&text, "replay?speed=%s&stdout:%s",
@@ -278,6 +291,9 @@ compile_relay(struct ipc_plan *plan, const struct ipc_strings *ops,
 	ipc_strings_free(&from);
 	ipc_strings_free(&to);
 	plan->swapped = true;
+	plan->filter = r == 0 && plan->nfrom == 1 && plan->nto == 1 &&
+	    strcmp(plan->from[0].ep.scheme, "stdio") == 0 &&
+	    strcmp(plan->to[0].ep.scheme, "stdio") == 0;
 	plan->serves = any_accepts(plan->from, plan->nfrom);
 	plan->once = !plan->serves && !set->keep;
 	return r;
@@ -322,7 +338,7 @@ refuse(struct ipc_plan *plan, struct ipc_error *err)
 
 	if (plan->loops)
 		return 0;
-	if (!plan->serves && !plan->once)
+	if (!plan->serves && !plan->once && plan->exchange == NULL)
 		for (uint32_t i = 0; i < plan->nfrom; i++)
 			if ((plan->from[i].ep.tr->caps & IPC_CAP_CREATE) == 0)
 				return ipc_fail(err, IPC_E_USAGE, 0, "leave "
@@ -339,7 +355,7 @@ refuse(struct ipc_plan *plan, struct ipc_error *err)
 	if (set->recv_only && set->send_only)
 		return ipc_fail(err, IPC_E_USAGE, 0, "give one of them",
 		    "--recv-only and --send-only leave nothing to do");
-	if (set->max_n > 0 && plan->once)
+	if (set->max_n > 0 && plan->once && !plan->messages)
 		return ipc_fail(err, IPC_E_USAGE, 0, "for several "
 		    "connections use listen -k -n N",
 		    "-n counts connections here, and there is only one");
@@ -361,11 +377,12 @@ choose_path(struct ipc_plan *plan)
 	const char *why = "";
 
 	plan->taps = plan->set->hexdump || plan->set->record != NULL;
-	if (plan->set->crlf)
-		plan->stages[plan->nstages++] = ipc_stage_find("crlf");
 	plan->path = IPC_PATH_BYTES;
-	if (plan->nstages > 0) {
-		plan->path = IPC_PATH_STAGED;
+	if (plan->messages) {
+		plan->path = IPC_PATH_MESSAGES;
+		why = "message boundaries matter";
+	} else if (plan->side[0].pipe.n + plan->side[1].pipe.n > 0) {
+		plan->path = IPC_PATH_MESSAGES;
 		why = "a stage changes the bytes (-C)";
 	} else if (plan->taps) {
 		why = "-x or -o looks at the bytes";
@@ -394,7 +411,8 @@ choose_limits(struct ipc_plan *plan)
 	uint64_t fds, each = 1, most;
 	bool child = false, single = false;
 
-	for (uint32_t i = 0; i < plan->nto && !plan->loops; i++) {
+	for (uint32_t i = 0; i < plan->nto && !plan->loops &&
+	    plan->exchange == NULL; i++) {
 		child |= (plan->to[i].ep.tr->caps & IPC_CAP_CHILD) != 0;
 		single |= (plan->to[i].ep.tr->caps & IPC_CAP_CREATE) != 0;
 	}
@@ -410,7 +428,8 @@ choose_limits(struct ipc_plan *plan)
 	plan->max_conn = plan->once ? 1 : (uint32_t)most;
 	plan->workers = 1;
 	/* What there is one of (stdout, a fifo, a pty) stays on one thread. */
-	if (plan->serves && !plan->once && !plan->shared_to && !single) {
+	if (plan->serves && !plan->once && !plan->shared_to && !single &&
+	    plan->exchange == NULL && plan->max_msgs == 0) {
 		plan->workers = set->workers == 0 ? online_cpus() :
 		    (uint32_t)set->workers;
 		if (plan->workers > plan->max_conn)
@@ -432,7 +451,11 @@ ipc_plan_compile(struct ipc_plan *plan, enum ipc_verb verb,
 	    compile_send_listen(plan, operands, err);
 	if (r < 0)
 		return r;
-	plan->shared_to = !plan->once && !plan->loops && plan->nto > 0 &&
+	r = ipc_plan_messages(plan, err);
+	if (r < 0)
+		return r;
+	plan->shared_to = plan->exchange == NULL && !plan->once &&
+	    !plan->loops && plan->nto > 0 &&
 	    (plan->to[0].ep.tr->caps & IPC_CAP_ONCE) != 0;
 	r = rules(&plan->allow, &plan->nallow, &set->allow, "--allow", err);
 	if (r == 0)
@@ -463,6 +486,8 @@ points_free(struct ipc_point *pts, uint32_t n)
 void
 ipc_plan_free(struct ipc_plan *plan)
 {
+	ipc_pipe_spec_free(&plan->side[0].pipe);
+	ipc_pipe_spec_free(&plan->side[1].pipe);
 	points_free(plan->from, plan->nfrom);
 	points_free(plan->to, plan->nto);
 	free(plan->allow);

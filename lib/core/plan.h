@@ -16,19 +16,20 @@
 #include "base/addr.h"
 #include "base/endpoint.h"
 #include "core/settings.h"
+#include "stage/pipe.h"
 #include "stage/stage.h"
 #include "transport/transport.h"
+#include "wire/framing.h"
 
 struct ipc_text;
 
 enum ipc_path {
 	IPC_PATH_SPLICE,	/* starts on bytes, promoted to splice(2) */
 	IPC_PATH_BYTES,		/* spans of a stream */
-	IPC_PATH_STAGED,	/* batches through stages */
+	IPC_PATH_MESSAGES,	/* batches of messages or spans, stages */
 };
 
 #define IPC_PLAN_ENDS 64	/* endpoints on each side */
-#define IPC_PLAN_STAGES 16
 #define IPC_PLAN_RULES 256
 
 /* One endpoint in its role. */
@@ -38,6 +39,17 @@ struct ipc_point {
 	bool	accepts;	/* through tr->listen: many connections */
 	struct ipc_addrs addrs;	/* dialing, numeric: n > 0; names: n == 0 */
 };
+
+/* How messages look at one end of a pipeline, and the stages there: tx is
+ * away from the middle, towards the wire (or towards stdout). */
+struct ipc_side {
+	struct ipc_framing framing; /* NONE: bytes */
+	struct ipc_pipe_spec pipe; /* owned */
+	bool	framed;		/* `frame:` was given */
+	bool	out_raw;	/* what goes out brings its own ends (-F) */
+};
+
+struct ipc_exchange_ops;
 
 struct ipc_plan {
 	enum ipc_verb verb;
@@ -57,8 +69,18 @@ struct ipc_plan {
 	uint32_t workers;
 	struct ipc_rule *allow, *deny; /* owned */
 	uint32_t nallow, ndeny;
-	const struct ipc_stage_ops *stages[IPC_PLAN_STAGES]; /* app to wire */
-	uint32_t nstages;
+	struct ipc_side side[2]; /* of FROM and of TO */
+	struct ipc_framing raw;	/* all of a stream is one message */
+	bool	messages;	/* boundaries matter */
+	uint8_t	count_dir;	/* the direction that -n counts */
+	uint64_t max_take;	/* -n, when it counts connections; 0: none */
+	uint64_t max_msgs;	/* -n, when it counts messages; 0: no limit */
+	const struct ipc_exchange_ops *exchange; /* NULL: two ends each */
+	bool	local;		/* exchange: listen has a port on stdio */
+	uint8_t	app;		/* the side of people and commands: 0 or 1;
+				 * relay: TO */
+	bool	mute;		/* send leaves stdin alone */
+	bool	filter;		/* relay - -: FROM is stdin, TO is stdout */
 	bool	taps;		/* -x or -o */
 	enum ipc_path path;
 	char	why[160];	/* why not a faster path; "" for splice */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "core/exchange.h"
 #include "core/run.h"
 #include "core/server.h"
 
@@ -43,6 +44,14 @@ notify_manager(void)
 	close(fd);
 }
 
+/* Did the kernel choose what it is called? */
+static bool
+unknown(const struct ipc_endpoint *ep)
+{
+	return strcmp(ep->scheme, "pty") == 0 ||
+	    (ep->port != NULL && strcmp(ep->port, "0") == 0);
+}
+
 /* FIFOs by the name they were given, ptys by what the kernel named them. */
 static void
 created(const struct ipc_run *run, struct ipc_text *out)
@@ -54,13 +63,13 @@ created(const struct ipc_run *run, struct ipc_text *out)
 		if (!pt->binds || pt->accepts ||
 		    (pt->ep.tr->caps & IPC_CAP_CREATE) == 0)
 			continue;
-		if (strcmp(pt->ep.scheme, "pty") == 0 &&
-		    run->created[0] != '\0')
-			name = run->created;
+		if (run->created[i][0] != '\0')
+			name = run->created[i];
 		ipc_text_add(out, "%s\n", name);
-		ipc_log(name == run->created && run->plan->set->ready_fd ==
-		    UINT64_MAX ? IPC_LOG_WARN : IPC_LOG_INFO, NULL,
-		    "created %s", name);
+		/* A name that only the kernel knew has to be told. */
+		ipc_log(name == run->created[i] && unknown(&pt->ep) &&
+		    run->plan->set->ready_fd == UINT64_MAX ? IPC_LOG_WARN :
+		    IPC_LOG_INFO, NULL, "created %s", name);
 	}
 }
 
@@ -127,6 +136,11 @@ ipc_run_totals(struct ipc_run *run, struct ipc_totals *t)
 		t->failed += ipc_counted(&c->failed);
 		t->dropped_bytes += ipc_counted(&c->dropped_bytes);
 		t->redials += ipc_counted(&c->redials);
+		t->msgs[0] += ipc_counted(&c->msgs[0]);
+		t->msgs[1] += ipc_counted(&c->msgs[1]);
+		t->skipped += ipc_counted(&c->skipped);
+		t->passed += ipc_counted(&c->passed);
+		t->kernel_lost += ipc_counted(&c->kernel_lost);
 	}
 }
 
@@ -156,6 +170,13 @@ ipc_report_stats(struct ipc_run *run)
 	    " redialed; %" PRIu64 " bytes by splice, %" PRIu64
 	    " bytes dropped\n", t.opened, t.opened - t.closed, t.failed,
 	    t.refused, t.redials, t.splice_bytes, t.dropped_bytes);
+	if (run->plan->messages)
+		ipc_text_add(&out, "ipcat: messages %" PRIu64 " out, %" PRIu64
+		    " back; %" PRIu64 " skipped, %" PRIu64 " passed as they "
+		    "were, %" PRIu64 " lost by the kernel\n", t.msgs[0],
+		    t.msgs[1], t.skipped, t.passed, t.kernel_lost);
+	if (run->ex != NULL && run->ex->ops->stats != NULL)
+		run->ex->ops->stats(run->ex, &out);
 	if (out.s != NULL && run->report != NULL)
 		run->report(out.s);
 	ipc_text_free(&out);

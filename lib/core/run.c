@@ -15,9 +15,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/exchange.h"
+#include "core/filter.h"
 #include "core/hosts.h"
 #include "core/phase.h"
 #include "core/pipeline.h"
+#include "core/port.h"
 #include "core/report.h"
 #include "core/resolve.h"
 #include "core/server.h"
@@ -141,6 +144,15 @@ open_shared(struct ipc_run *run, struct ipc_error *err)
 	return 0;
 }
 
+static int
+open_exchange(struct ipc_run *run, struct ipc_error *err)
+{
+	run->ex = calloc(1, sizeof(*run->ex));
+	if (run->ex == NULL)
+		return ipc_fail(err, IPC_E_NET, ENOMEM, NULL, "no memory");
+	return ipc_exchange_start(run->ex, run, err);
+}
+
 static void *
 worker_main(void *arg)
 {
@@ -157,6 +169,8 @@ start(struct ipc_run *run, struct ipc_error *err)
 	sigset_t all, old;
 	int e = 0;
 
+	if (plan->exchange != NULL && plan->local)
+		ipc_exchange_local(run->ex);
 	for (uint32_t i = 0; i < plan->nfrom; i++)
 		if (!plan->from[i].accepts)
 			ipc_run_open_from(run, i);
@@ -192,6 +206,8 @@ run_free(struct ipc_run *run)
 	}
 	if (run->shared.conn.tr != NULL)
 		ipc_end_close(&run->shared);
+	ipc_exchange_free(run->ex);
+	ipc_tees_close(run);
 	ipc_resolver_free(run->resolver);
 	ipc_phase_free(run);
 	for (uint32_t i = 0; run->workers != NULL && i < run->plan->workers;
@@ -200,6 +216,7 @@ run_free(struct ipc_run *run)
 			ipc_worker_free(&run->workers[i]);
 	ipc_hosts_free(run->hosts);
 	free(run->servers);
+	free(run->created);
 	free(run->threads);
 	free(run->workers);
 	pthread_mutex_destroy(&run->lock);
@@ -217,6 +234,14 @@ raise_nofile(void)
 }
 
 static int
+names_new(struct ipc_run *run, struct ipc_error *err)
+{
+	run->created = calloc(run->plan->nfrom + 1, sizeof(*run->created));
+	return run->created != NULL ? 0 :
+	    ipc_fail(err, IPC_E_NET, ENOMEM, NULL, "no memory");
+}
+
+static int
 set_up(struct ipc_run *run, struct ipc_error *err)
 {
 	const struct ipc_settings *set = run->plan->set;
@@ -229,9 +254,15 @@ set_up(struct ipc_run *run, struct ipc_error *err)
 		return ipc_fail(err, IPC_E_NET, ENOMEM, NULL, "no memory");
 	r = workers_init(run, err);
 	if (r == 0)
+		r = names_new(run, err);
+	if (r == 0)
 		r = ipc_taps_open(&run->taps, set->hexdump, set->record, err);
 	if (r == 0)
 		r = open_shared(run, err);
+	if (r == 0)
+		r = ipc_tees_open(run, err);
+	if (r == 0 && run->plan->exchange != NULL)
+		r = open_exchange(run, err);
 	if (r == 0)
 		r = bind_all(run, err);
 	return r < 0 ? r : start(run, err);

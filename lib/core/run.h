@@ -19,6 +19,7 @@
 #include "core/tap.h"
 #include "core/worker.h"
 
+struct ipc_exchange;
 struct ipc_hosts;
 struct ipc_resolver;
 struct ipc_server;
@@ -41,21 +42,29 @@ struct ipc_run {
 	uint32_t nservers;
 	struct ipc_resolver *resolver;	/* owned; NULL until needed */
 	struct ipc_taps taps;
+	struct ipc_exchange *ex;	/* owned; NULL: pipelines of two ends */
 	struct ipc_end shared;		/* the one stdout of many clients */
 	struct event *signals[IPC_RUN_SIGNALS]; /* owned; worker 0 */
 	struct event *tick;		/* owned; progress */
 	struct event *deadline;		/* owned */
 	struct ipc_wake *wakes;		/* owned; one a worker */
+	struct ipc_tee {
+		const void *cfg;	/* of the stage; borrowed */
+		int	fd;		/* owned */
+	} tee[2 * IPC_PIPE_MAX];
+	uint32_t ntees;
 	_Atomic int phase;		/* enum ipc_phase */
 	_Atomic uint32_t active;	/* pipelines of all workers */
 	_Atomic uint32_t slots;		/* of --max-conn, in use */
 	_Atomic uint32_t waiting;	/* listeners paused by the limit */
 	_Atomic uint64_t begun;		/* pipelines ever */
 	_Atomic uint64_t taken;		/* connections accepted (-n) */
+	_Atomic uint64_t msgs;		/* messages taken (-n) */
 	ipc_report_fn *report;
 	_Atomic uint32_t next_worker;	/* round robin of handed accepts */
 	struct ipc_hosts *hosts;	/* owned; per-address cap */
-	char	created[160];		/* pty: the name of its slave */
+	char	(*created)[160];	/* owned; what an opened FROM is called,
+					 * for each; "" when it has a name */
 	_Atomic int signo;		/* first signal, 0 none */
 	uint64_t start_ns, last_tick_ns, last_tick_bytes;
 	uint64_t size;			/* of a regular source, 0 unknown */
@@ -96,6 +105,9 @@ void ipc_run_release(struct ipc_worker *w, bool closed);
 /* Called on any worker: stop everything because of err. */
 void ipc_run_end(struct ipc_run *run, const struct ipc_error *err);
 
+/* pl has moved the last message that -n allows. */
+void ipc_run_enough(struct ipc_pipeline *pl);
+
 /* Hand an accepted connection to the next worker (takes it). */
 void ipc_run_hand_over(struct ipc_run *run, const struct ipc_conn *c);
 
@@ -111,7 +123,8 @@ struct ipc_resolver *ipc_run_resolver(struct ipc_run *run,
 /* Sums over all workers (report.c). */
 struct ipc_totals {
 	uint64_t bytes[2], splice_bytes, accepted, refused, opened, closed,
-	    failed, dropped_bytes, redials;
+	    failed, dropped_bytes, redials, msgs[2], skipped, passed,
+	    kernel_lost;
 };
 void ipc_run_totals(struct ipc_run *run, struct ipc_totals *t);
 

@@ -136,7 +136,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct ipc_server *s = arg;
 	struct ipc_run *run = s->w->run;
-	uint64_t most = run->plan->once ? 1 : run->plan->set->max_n;
+	uint64_t most = run->plan->once ? 1 : run->plan->max_take;
 
 	(void)fd;
 	(void)what;

@@ -144,7 +144,7 @@ ipc_settle(struct ipc_pipeline *pl)
 	bool children = children_left(pl);
 	bool talks = pl->err == NULL && !pl->reset && drop_input(pl);
 	bool waits = pl->flush || talks ||
-	    (pl->w->plan->once && !pl->reset);
+	    ((pl->w->plan->once || pl->port != NULL) && !pl->reset);
 	bool ending = atomic_load(&pl->w->run->phase) == IPC_ENDING;
 
 	if (!children)

@@ -13,9 +13,9 @@
 #include "core/dial.h"
 #include "core/hosts.h"
 #include "core/pipeline.h"
+#include "core/port.h"
 #include "core/run.h"
 #include "core/server.h"
-#include "transport/pty.h"
 
 void
 ipc_run_note(struct ipc_run *run, const struct ipc_error *err)
@@ -32,7 +32,7 @@ static void
 judge(struct ipc_pipeline *pl)
 {
 	struct ipc_run *run = pl->w->run;
-	bool finite = run->plan->once || run->plan->set->max_n > 0;
+	bool finite = run->plan->once || run->plan->max_take > 0;
 	struct ipc_error err = { 0 };
 
 	if (pl->err == NULL && pl->uncertain > 0)
@@ -70,7 +70,10 @@ ipc_run_pipeline_done(struct ipc_pipeline *pl)
 		ipc_log(IPC_LOG_INFO, run->plan->from[0].ep.text, "closed "
 		    "connection %" PRIu32 ": %" PRIu64 " bytes out, %" PRIu64
 		    " back", pl->id, pl->dir[0].bytes, pl->dir[1].bytes);
-	judge(pl);
+	if (pl->port != NULL)
+		ipc_port_detach(pl);
+	else
+		judge(pl);
 	if (pl->host_counted) {
 		pthread_mutex_lock(&run->lock);
 		ipc_hosts_leave(run->hosts, &pl->end[0].conn.peer);
@@ -82,20 +85,36 @@ ipc_run_pipeline_done(struct ipc_pipeline *pl)
 		ipc_run_end(run, NULL);
 	} else if (phase != IPC_RUNNING) {
 		ipc_run_wake(run);
-	} else if (pl->opened_from > 0 && !pl->reopened) {
+	} else if (run->ex == NULL && pl->opened_from > 0 && !pl->reopened) {
 		/* FROM could not be opened at all. */
 		ipc_run_end(run, pl->err);
 	}
 }
 
 void
+ipc_run_enough(struct ipc_pipeline *pl)
+{
+	struct ipc_run *run = pl->w->run;
+	int phase = IPC_RUNNING;
+
+	/* send: what comes back is still wanted. */
+	if (run->plan->verb == IPC_VERB_SEND && run->plan->count_dir == 0)
+		return;
+	ipc_dir_end(pl, &pl->dir[1 - run->plan->count_dir]);
+	if (run->plan->once)
+		return;
+	atomic_compare_exchange_strong(&run->phase, &phase, IPC_DRAINING);
+	ipc_run_wake(run);
+}
+
+void
 ipc_run_reopen(struct ipc_pipeline *pl)
 {
 	struct ipc_run *run = pl->w->run;
-	uint64_t most = run->plan->set->max_n;
+	uint64_t most = run->plan->max_take;
 
 	if (pl->opened_from == 0 || run->plan->once || !pl->end[0].open ||
-	    atomic_load(&run->phase) != IPC_RUNNING)
+	    run->ex != NULL || atomic_load(&run->phase) != IPC_RUNNING)
 		return;
 	pl->reopened = true;
 	if (most > 0 && atomic_load(&run->taken) >= most) {
@@ -187,9 +206,9 @@ on_from(void *arg, struct ipc_conn *conn, const struct ipc_error *err)
 	}
 	pl->end[0].conn = *conn;
 	atomic_fetch_add(&run->taken, 1);
-	if (strcmp(conn->tr->scheme, "pty") == 0)
-		snprintf(run->created, sizeof(run->created), "tty://%s",
-		    ipc_pty_name(conn));
+	if (conn->tr->created_text != NULL)
+		conn->tr->created_text(conn, run->created[pl->opened_from - 1],
+		    sizeof(run->created[0]));
 	if (run->size == 0 && conn->rfd >= 0 && fstat(conn->rfd, &st) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_size > 0)
 		run->size = (uint64_t)st.st_size;
@@ -218,9 +237,9 @@ ipc_run_open_from(struct ipc_run *run, uint32_t i)
 		ipc_run_end(run, &err);
 		return;
 	}
-	if (plan->verb == IPC_VERB_SEND && set->recv_only)
+	if (plan->verb == IPC_VERB_SEND && plan->mute)
 		req.flags = IPC_CONN_WRITE;
-	if (plan->verb == IPC_VERB_SEND && set->send_only)
+	if ((plan->verb == IPC_VERB_SEND && set->send_only) || plan->filter)
 		req.flags = IPC_CONN_READ;
 	pl->opened_from = i + 1;
 	req.arg = pl;

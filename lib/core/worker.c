@@ -95,6 +95,8 @@ ipc_worker_free(struct ipc_worker *w)
 		free(p);
 	}
 	free(w->spare);
+	free(w->room);
+	free(w->batches);
 	w->spare = NULL;
 	ipc_pool_free(&w->chunks);
 	ipc_pool_free(&w->small);

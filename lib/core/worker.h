@@ -22,6 +22,7 @@ struct ipc_error;
 struct ipc_pipeline;
 struct ipc_plan;
 struct ipc_run;
+struct ipc_sink_room;
 
 /* One writer (the worker), any reader; relaxed loads only. */
 struct ipc_counters {
@@ -30,6 +31,9 @@ struct ipc_counters {
 	_Atomic uint64_t accepted, refused, opened, closed, failed;
 	_Atomic uint64_t dropped_bytes; /* read, but nobody to give them to */
 	_Atomic uint64_t redials;
+	_Atomic uint64_t msgs[2];	/* as bytes */
+	_Atomic uint64_t skipped, passed; /* bad messages (--on-error) */
+	_Atomic uint64_t kernel_lost;	/* datagrams the kernel dropped */
 };
 
 static inline void
@@ -82,6 +86,9 @@ struct ipc_worker {
 	struct ipc_list half;		/* pipelines with one direction left */
 	struct event half_ev;
 	struct ipc_list servers;	/* struct ipc_server.node */
+	struct ipc_sink_room *room;	/* owned; NULL until a message goes */
+	struct ipc_batch *batches;	/* owned: one set, kept warm */
+	uint32_t nbatches;
 	struct ipc_pipeline *spare;	/* one freed pipeline, kept warm */
 	struct ipc_counters counters;
 };

@@ -74,7 +74,7 @@ struct ipc_stage_ops {
 	/* The framing that its wire side needs when no `frame:` is given:
 	 * "cbor", "msgpack"; NULL, or returning NULL: that of -f will do. */
 	const char *(*framing)(const void *cfg);
-	void (*free_cfg)(void *cfg);	/* what arg and check made; may be NULL */
+	void (*free_cfg)(void *cfg);	/* what arg and check made; or NULL */
 	size_t	state_size;	/* zeroed bytes per pipeline */
 	uint8_t	rank;		/* enum ipc_rank */
 	uint8_t	app_unit;	/* enum ipc_unit on the application side */

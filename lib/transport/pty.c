@@ -293,6 +293,17 @@ pty_close(struct ipc_conn *c)
 	c->impl = NULL;
 }
 
+static char *
+pty_created_text(const struct ipc_conn *c, char *buf, size_t size)
+{
+	const char *name = ipc_pty_name(c);
+
+	if (name == NULL)
+		return NULL;
+	snprintf(buf, size, "tty://%s", name);
+	return buf;
+}
+
 static const struct ipc_opt pty_opts[] = {
 	{ .name = "raw", .type = IPC_OPT_FLAG,
 	  .offset = offsetof(struct pty_cfg, raw),
@@ -331,6 +342,7 @@ const struct ipc_transport ipc_transport_pty = {
 	.cfg_size = sizeof(struct pty_cfg),
 	.dial = pty_dial,
 	.dialed = pty_dialed,
+	.created_text = pty_created_text,
 	.readv = pty_readv,
 	.writev = pty_writev,
 	.shut_write = pty_shut_write,

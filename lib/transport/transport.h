@@ -40,6 +40,7 @@
 #define IPC_CAP_CHILD (1U << 8)	/* a conn is a child process */
 #define IPC_CAP_ENDLESS (1U << 10) /* peers cannot say that they ended: send
 				    * is over when its input is (udp) */
+#define IPC_CAP_HIDDEN (1U << 11) /* made by an option: not in help */
 #define IPC_CAP_REUSEPORT (1U << 9) /* each worker may bind its own listener */
 
 #define IPC_CONN_BIND (1U << 0)	/* in: this side creates (mkfifo, pty link) */
@@ -165,6 +166,10 @@ struct ipc_transport {
 	 * close_notify) is -1/ECONNRESET.  NULL: the system call on rfd/wfd. */
 	ssize_t (*readv)(struct ipc_conn *c, const struct iovec *iov, int n);
 	ssize_t (*writev)(struct ipc_conn *c, const struct iovec *iov, int n);
+	/* CREATE: the endpoint that others can dial, once it is made, such as
+	 * "udp://127.0.0.1:40000"; NULL: unknown.  Returns buf. */
+	char *(*created_text)(const struct ipc_conn *c, char *buf,
+	    size_t size);
 	/* IPC_CAP_MSG: up to n whole messages, in order.  recvm: how many
 	 * (1..n), 0 for end of input, -1 with errno (EAGAIN: none now).
 	 * sendm: how many were taken, or -1: EAGAIN, EMSGSIZE for d[0] (too

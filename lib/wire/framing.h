@@ -1,17 +1,26 @@
 /*
  * Framings: where a message begins and ends in a byte stream.
  *
- *	line	LF ends it (CR LF with crlf)	nul	a zero byte ends it
- *	delim:X	the bytes X end it		raw	all of the stream
+ *	line	LF ends it			crlf	line, with CR LF
+ *	nul	a zero byte ends it		delim:X	the bytes X end it
+ *	raw	all of the stream: one message, or none if it is empty
+ *	chunk:N	every N bytes; the last may have fewer
  *	len16	big-endian length, 2 bytes	len32	the same, 4 bytes
- *	len32le	little-endian, 4 bytes		varint	LEB128 length
- *	netstring  "5:hello,"			chunk:N	every N bytes
- *	json	one JSON text after another (RFC 8259), white space between
+ *	len32le	little-endian, 4 bytes		varint	LEB128 length, of 5
+ *	netstring  "5:hello,"				bytes at most
+ *	json	one JSON text after another (RFC 8259), white space between,
+ *		or nothing where the end is clear; record separators (RFC
+ *		7464) count as white space
  *	cbor	a CBOR sequence (RFC 8742)	msgpack	MessagePack objects
  *
- * Pure: no I/O; the only allocation is the stack of nested items.  Reading is restartable: what was scanned once
- * is not scanned again when more bytes arrive.  Every length is checked
- * against `max` before anything is asked for.
+ * A length in a longer form than it needs (netstring "05:", varint 80 00) is
+ * garbled.  Of json, cbor and msgpack only so much is checked as it takes to
+ * find the end; the rest is the codec's.
+ *
+ * Pure: no I/O; the only allocation is the stack of nested items, of fixed
+ * size.  Reading is restartable: what was scanned once is not scanned again
+ * when more bytes arrive.  Every length is checked against `max` before
+ * anything is asked for.
  */
 #ifndef IPC_WIRE_FRAMING_H
 #define IPC_WIRE_FRAMING_H
@@ -38,7 +47,8 @@ enum ipc_framing_kind {
 struct ipc_framing {
 	uint8_t	kind;		/* enum ipc_framing_kind */
 	bool	crlf;		/* line: CR LF is written, CR before LF is
-				 * taken off when reading */
+				 * taken off when reading; the word crlf, or
+				 * set by the caller */
 	uint8_t	ndelim;		/* delim: 1 to IPC_DELIM_MAX */
 	uint8_t	delim[IPC_DELIM_MAX];
 	uint32_t chunk;		/* chunk: bytes */
@@ -69,7 +79,8 @@ extern const char *const ipc_framing_words[];
 /* One stream being read.  Zero all but f. */
 struct ipc_unframe {
 	const struct ipc_framing *f; /* borrowed */
-	size_t	seen;		/* bytes of the current frame scanned */
+	size_t	seen;		/* bytes of the current frame scanned; in
+				 * cbor, msgpack it may be ahead of n */
 	uint64_t index;		/* frames completed */
 	uint64_t offset;	/* of the current frame in the stream */
 	uint32_t depth;		/* json, cbor, msgpack: open containers */
@@ -92,9 +103,13 @@ struct ipc_frame {
  *	0	more bytes are needed, or (eof) the stream ended between
  *		frames; *need is the least number of bytes from p that can
  *		hold the frame, at least n + 1, as far as known; white space
- *		that belongs to no frame may be skipped: *out->used bytes
+ *		that belongs to no frame may be skipped: out->used bytes
+ *		(0 if none), which are still counted in *need
  *	IPC_E_DATA  garbled, longer than max, or cut short by eof: err names
  *		the message (from 1) and the offset of its frame in the stream
+ *	IPC_E_NET  no memory for the stack
+ * A line, nul or delim cut short by eof is a frame, and `open`.  With NONE
+ * all n bytes are one frame.  After an error the stream cannot go on.
  * Pass the same p contents again with more bytes behind (the memory may have
  * moved): scanning goes on where it stopped.
  */
@@ -118,7 +133,9 @@ struct ipc_wrap {
  * Frame a payload.  open: it was a last line without an end, so write none
  * (line, nul, delim).  IPC_E_DATA when this framing cannot carry the payload:
  * it holds the delimiter, is too long for the length, is longer than max, or
- * is not exactly one json, cbor or msgpack item.  raw and chunk add nothing.
+ * is not exactly one json, cbor or msgpack item.  An LF goes behind json.
+ * raw and chunk add nothing.  A delim that begins with its own end (aa) cannot
+ * carry a payload that ends in such a part, unless open.
  */
 int ipc_wrap(const struct ipc_framing *f, const uint8_t *p, size_t len,
     bool open, struct ipc_wrap *out, struct ipc_error *err);

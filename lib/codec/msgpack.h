@@ -1,0 +1,31 @@
+/* Between msgpack_read.c and msgpack_write.c only. */
+#ifndef IPC_CODEC_MSGPACK_H
+#define IPC_CODEC_MSGPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ipc_codec;
+
+enum ipc_msgpack {
+	IPC_MP_FIXMAP = 0x80,
+	IPC_MP_FIXARRAY = 0x90,
+	IPC_MP_FIXSTR = 0xA0,
+	IPC_MP_NIL = 0xC0,
+	IPC_MP_FALSE = 0xC2, IPC_MP_TRUE,
+	IPC_MP_BIN8, IPC_MP_BIN16, IPC_MP_BIN32,
+	IPC_MP_EXT8, IPC_MP_EXT16, IPC_MP_EXT32,
+	IPC_MP_FLOAT32, IPC_MP_FLOAT64,
+	IPC_MP_UINT8, IPC_MP_UINT16, IPC_MP_UINT32, IPC_MP_UINT64,
+	IPC_MP_INT8, IPC_MP_INT16, IPC_MP_INT32, IPC_MP_INT64,
+	IPC_MP_FIXEXT1, IPC_MP_FIXEXT2, IPC_MP_FIXEXT4, IPC_MP_FIXEXT8,
+	IPC_MP_FIXEXT16,
+	IPC_MP_STR8, IPC_MP_STR16, IPC_MP_STR32,
+	IPC_MP_ARRAY16, IPC_MP_ARRAY32,
+	IPC_MP_MAP16, IPC_MP_MAP32,
+	IPC_MP_FIXNINT = 0xE0,
+};
+
+int ipc_msgpack_read(struct ipc_codec *c, const uint8_t *p, size_t n);
+
+#endif

@@ -1,0 +1,428 @@
+/*
+ * The message path: a pump over a flow (flow.h).
+ *
+ * Runs from the destination backwards: first room is made, then it is filled.
+ * A step consumes what fits, so a full batch stops everything behind it and
+ * at last the reading of the source: back-pressure needs no other mechanism.
+ */
+#include "core/pipeline.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/exchange.h"
+#include "core/filter.h"
+#include "core/flow.h"
+#include "core/plan.h"
+#include "core/run.h"
+#include "core/worker.h"
+
+#define TURN_MOVES 16
+
+/* The steps of d: rx of its source's side, tx of its destination's. */
+static void
+lay_steps(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_flow *f)
+{
+	const struct ipc_side *from = pl->side[d->index];
+	const struct ipc_side *to = pl->side[1 - d->index];
+
+	for (uint32_t i = from == NULL ? 0 : from->pipe.n; i-- > 0;)
+		f->step[f->nsteps++].st = &pl->stages[d->index][i];
+	for (uint32_t i = 0; to != NULL && i < to->pipe.n; i++) {
+		f->step[f->nsteps].tx = true;
+		f->step[f->nsteps++].st = &pl->stages[1 - d->index][i];
+	}
+}
+
+struct ipc_flow *
+ipc_flow_new(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	const struct ipc_side *from = pl->side[d->index];
+	const struct ipc_side *to = pl->side[1 - d->index];
+	uint32_t n = (from == NULL ? 0 : from->pipe.n) +
+	    (to == NULL ? 0 : to->pipe.n);
+	struct ipc_flow *f = calloc(1, sizeof(*f) + n * sizeof(f->step[0]));
+
+	if (f == NULL)
+		return NULL;
+	lay_steps(pl, d, f);
+	if (pl->w->plan->messages) {
+		if (from != NULL)
+			f->in.un.f = pl->whole ? &pl->w->plan->raw :
+			    &from->framing;
+		if (to != NULL)
+			f->out.f = pl->whole || to->out_raw ?
+			    &pl->w->plan->raw : &to->framing;
+	}
+	return f;
+}
+
+static void
+batches_put(struct ipc_pipeline *pl, struct ipc_flow *f)
+{
+	struct ipc_worker *w = pl->w;
+
+	for (uint32_t i = 0; f->batch != NULL && i <= f->nsteps; i++)
+		ipc_batch_clear(&f->batch[i]);
+	if (w->batches == NULL || w->nbatches < f->nsteps + 1) {
+		free(w->batches);
+		w->batches = f->batch;
+		w->nbatches = f->nsteps + 1;
+	} else {
+		free(f->batch);
+	}
+	f->batch = NULL;
+}
+
+static bool
+batches_get(struct ipc_pipeline *pl, struct ipc_flow *f)
+{
+	struct ipc_worker *w = pl->w;
+
+	if (f->batch != NULL)
+		return true;
+	if (w->batches != NULL && w->nbatches == f->nsteps + 1) {
+		f->batch = w->batches;
+		w->batches = NULL;
+		return true;
+	}
+	f->batch = calloc(f->nsteps + 1, sizeof(*f->batch));
+	return f->batch != NULL;
+}
+
+void
+ipc_flow_free(struct ipc_pipeline *pl, struct ipc_flow *f)
+{
+	if (f == NULL)
+		return;
+	batches_put(pl, f);
+	for (uint32_t i = 0; i < f->nsteps; i++)
+		ipc_filter_free(&f->step[i]);
+	ipc_chunk_put(f->in.chunk);
+	ipc_unframe_free(&f->in.un);
+	free(f);
+}
+
+enum ipc_turn
+ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
+    const struct ipc_msg *m, struct ipc_error *err, bool *pass)
+{
+	const struct ipc_settings *set = pl->w->plan->set;
+	struct ipc_error full = { 0 };
+	char where[IPC_END_TEXT];
+
+	if (m != NULL && m->id != 0)
+		ipc_fail(&full, err->code, err->sys, err->hint[0] == '\0' ?
+		    NULL : err->hint, "message %" PRIu64 ": %s", m->id,
+		    err->what);
+	else
+		full = *err;
+	ipc_error_where(&full, "%s", ipc_end_text(pl->port != NULL ?
+	    &pl->end[0] : d->src, where));
+	if (err->code != IPC_E_DATA || set->on_error == IPC_ON_ERROR_STOP ||
+	    (set->on_error == IPC_ON_ERROR_PASS && pass == NULL)) {
+		pl->reset = pl->flush = true;
+		ipc_pipeline_abort(pl, &full);
+		return IPC_TURN_DONE;
+	}
+	ipc_log_error(IPC_LOG_WARN, &full);
+	if (set->on_error == IPC_ON_ERROR_PASS) {
+		ipc_count(&pl->w->counters.passed, 1);
+		*pass = true;
+		return IPC_TURN_GO;
+	}
+	ipc_count(&pl->w->counters.skipped, 1);
+	if (pass != NULL)
+		*pass = false;
+	ipc_pipeline_note(pl, &full);
+	return IPC_TURN_GO;
+}
+
+/* Nothing of d stands behind step i: what came before is delivered. */
+static bool
+clear_after(const struct ipc_flow *f, uint32_t i)
+{
+	for (i++; i <= f->nsteps; i++)
+		if (ipc_batch_count(&f->batch[i]) > 0)
+			return false;
+	return true;
+}
+
+static void
+move_all(struct ipc_batch *to, struct ipc_batch *from)
+{
+	while (ipc_batch_count(from) > 0 && ipc_batch_room(to) > 0)
+		ipc_batch_move(to, from);
+}
+
+/* The first message of step i's input is bad. */
+static enum ipc_turn
+step_failed(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i,
+    struct ipc_error *err)
+{
+	struct ipc_flow *f = d->flow;
+	struct ipc_batch *in = &f->batch[i];
+	bool pass = false;
+	enum ipc_turn t;
+
+	if (err->code == IPC_E_DATA && !clear_after(f, i))
+		return IPC_TURN_GO;	/* deliver what came before first */
+	t = ipc_flow_bad(pl, d, ipc_batch_count(in) == 0 ? NULL :
+	    &in->m[in->head], err, &pass);
+	if (t != IPC_TURN_GO)
+		return t;
+	if (pass) {
+		in->m[in->head].flags &= (uint8_t)~IPC_MSG_FRAMED;
+		ipc_batch_move(&f->batch[i + 1], in);
+		return IPC_TURN_GO;
+	}
+	ipc_batch_drop(in);
+	if (pl->port != NULL && d->index == 1)
+		ipc_port_sent(pl->port, 1);
+	return IPC_TURN_GO;
+}
+
+static enum ipc_turn
+run_step(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i)
+{
+	struct ipc_flow *f = d->flow;
+	struct ipc_step *s = &f->step[i];
+	const struct ipc_stage_ops *ops = s->st->ops;
+	struct ipc_error err = { 0 };
+	struct ipc_io io = {
+		.in = &f->batch[i],
+		.out = &f->batch[i + 1],
+		.peer = pl->peer_text,
+	};
+	int (*fn)(struct ipc_stage *, struct ipc_io *, struct ipc_error *) =
+	    s->tx ? ops->tx : ops->rx;
+
+	if (ipc_batch_count(io.in) == 0 && !d->src_eof && !ops->core)
+		return IPC_TURN_GO;
+	if (ops->core) {
+		if (ipc_filter_step(pl, d, s, io.in, io.out, &err) < 0)
+			return step_failed(pl, d, i, &err);
+	} else if (fn == NULL) {
+		move_all(io.out, io.in);
+	} else {
+		io.now_ns = ipc_now();
+		if (fn(s->st, &io, &err) < 0)
+			return step_failed(pl, d, i, &err);
+	}
+	if (d->src_eof && s->tx && ipc_batch_count(io.in) == 0 &&
+	    ops->flush != NULL &&
+	    ops->flush(s->st, IPC_FLUSH_EOF, &io, &err) < 0)
+		return ipc_flow_bad(pl, d, NULL, &err, NULL);
+	return IPC_TURN_GO;
+}
+
+/* Messages are in a child, or a child has not ended. */
+static bool
+busy(const struct ipc_flow *f)
+{
+	for (uint32_t i = 0; i < f->nsteps; i++)
+		if (ipc_filter_busy(&f->step[i]))
+			return true;
+	return false;
+}
+
+static bool
+empty(const struct ipc_flow *f)
+{
+	for (uint32_t i = 0; i <= f->nsteps; i++)
+		if (ipc_batch_count(&f->batch[i]) > 0)
+			return false;
+	return true;
+}
+
+/* Messages are held by a stage: until when? */
+static enum ipc_turn
+hold(struct ipc_dir *d)
+{
+	const struct ipc_flow *f = d->flow;
+	uint64_t at = IPC_NEVER;
+
+	for (uint32_t i = 0; i < f->nsteps; i++) {
+		const struct ipc_stage *st = f->step[i].st;
+		uint64_t t = st->ops->deadline == NULL ? IPC_NEVER :
+		    st->ops->deadline(st);
+
+		at = t < at ? t : at;
+	}
+	if (at == IPC_NEVER) {
+		d->wait_src = true;	/* the stage's owner wakes us */
+		return IPC_TURN_WAIT;
+	}
+	d->hold_ns = at;
+	d->rate_wait = true;
+	return IPC_TURN_RATE;
+}
+
+static enum ipc_turn
+finish(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	if (d->enough)
+		ipc_run_enough(pl);
+	return ipc_dir_finish(pl, d);
+}
+
+/* One pass from the sink to the source.  GO: do it again. */
+static enum ipc_turn
+move(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	struct ipc_flow *f = d->flow;
+	enum ipc_turn t = ipc_sink_drain(pl, d);
+
+	if (t != IPC_TURN_GO)
+		return t;
+	for (uint32_t k = f->nsteps; k-- > 0;) {
+		t = run_step(pl, d, k);
+		if (t != IPC_TURN_GO)
+			return t;
+	}
+	if (ipc_batch_count(ipc_flow_last(f)) > 0)
+		return IPC_TURN_GO;
+	if (ipc_batch_count(&f->batch[0]) == 0 || f->nsteps == 0) {
+		bool over = d->src_eof;
+
+		t = ipc_source_fill(pl, d);
+		if (t != IPC_TURN_GO || !over)
+			return t;
+		if (empty(f))
+			return busy(f) ? hold(d) : finish(pl, d);
+		if (ipc_batch_count(&f->batch[0]) > 0)
+			return IPC_TURN_GO;
+	}
+	/* Nothing moved: it is held on purpose, or moves with the next pass
+	 * (middle batches are filled from the back). */
+	for (uint32_t k = 0; k < f->nsteps; k++)
+		if (ipc_batch_count(&f->batch[k]) > 0 &&
+		    ipc_batch_count(&f->batch[k + 1]) == 0 &&
+		    f->step[k].st->ops->deadline == NULL &&
+		    !f->step[k].st->ops->core)
+			return IPC_TURN_GO;
+	return hold(d);
+}
+
+/* Nothing to do for a while: stages let go of what they hold ready.  False:
+ * one of them had something to say. */
+static bool
+rest(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	struct ipc_flow *f = d->flow;
+
+	for (uint32_t i = 0; i < f->nsteps; i++) {
+		struct ipc_stage *st = f->step[i].st;
+		struct ipc_error err = { 0 };
+		struct ipc_io io = {
+			.in = &f->batch[i],
+			.out = &f->batch[i + 1],
+			.peer = pl->peer_text,
+		};
+
+		if (st->ops->flush != NULL)
+			st->ops->flush(st, IPC_FLUSH_IDLE, &io, &err);
+	}
+	if (!empty(f))
+		return false;
+	batches_put(pl, f);
+	ipc_source_rest(pl, &f->in);
+	return true;
+}
+
+/* The connection is up: stages may have to introduce themselves. */
+static enum ipc_turn
+link_up(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	struct ipc_flow *f = d->flow;
+
+	f->linked = true;
+	for (uint32_t i = 0; i < f->nsteps; i++) {
+		struct ipc_stage *st = f->step[i].st;
+		struct ipc_error err = { 0 };
+		struct ipc_io io = {
+			.in = &f->batch[i],
+			.out = &f->batch[i + 1],
+			.peer = pl->peer_text,
+			.now_ns = ipc_now(),
+		};
+
+		if (f->step[i].tx && st->ops->link != NULL &&
+		    st->ops->link(st, IPC_LINK_UP, &io, &err) < 0)
+			return ipc_flow_bad(pl, d, NULL, &err, NULL);
+	}
+	return IPC_TURN_GO;
+}
+
+void
+ipc_flow_relink(struct ipc_pipeline *pl)
+{
+	struct ipc_flow *f = pl->dir[0].flow;
+
+	if (f != NULL) {
+		f->linked = false;
+		f->out.sent = 0;
+	}
+	if (pl->dir[1].flow != NULL) {
+		ipc_flow_free(pl, pl->dir[1].flow);
+		pl->dir[1].flow = NULL;
+	}
+}
+
+static enum ipc_turn
+messages_turn(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	if (d->flow == NULL && (d->flow = ipc_flow_new(pl, d)) == NULL)
+		return ipc_dir_src_error(pl, d, ENOMEM);
+	if (!batches_get(pl, d->flow))
+		return ipc_dir_src_error(pl, d, ENOMEM);
+	if (!d->flow->linked && link_up(pl, d) != IPC_TURN_GO)
+		return IPC_TURN_DONE;
+	for (int i = 0; i < TURN_MOVES; i++) {
+		enum ipc_turn t = move(pl, d);
+
+		if (t == IPC_TURN_WAIT && d->flow != NULL &&
+		    empty(d->flow) && !rest(pl, d)) {
+			d->wait_src = false;
+			continue;
+		}
+		if (t != IPC_TURN_GO)
+			return t;
+	}
+	return IPC_TURN_MORE;
+}
+
+static void
+messages_stop(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	if (d->dst != NULL && d->dst->busy == d)
+		d->dst->busy = NULL;
+	ipc_flow_free(pl, d->flow);
+	d->flow = NULL;
+}
+
+static uint64_t
+messages_held(const struct ipc_dir *d)
+{
+	const struct ipc_flow *f = d->flow;
+	uint64_t n = 0;
+
+	if (f == NULL)
+		return 0;
+	if (f->in.chunk != NULL)
+		n += f->in.chunk->tail - f->in.chunk->head;
+	for (uint32_t i = 0; f->batch != NULL && i <= f->nsteps; i++)
+		for (uint32_t k = f->batch[i].head; k < f->batch[i].tail; k++)
+			n += f->batch[i].m[k].len;
+	return n;
+}
+
+const struct ipc_pump_ops ipc_pump_messages = {
+	.name = "messages",
+	.turn = messages_turn,
+	.held = messages_held,
+	.stop = messages_stop,
+};

@@ -1,0 +1,374 @@
+/*
+ * Where messages of a direction come from.  See flow.h.
+ *
+ * Framed streams are read into pooled chunks and cut into views.  What is
+ * left of an unfinished frame is moved to the front of the chunk when nobody
+ * looks at it any more, or to a new one.  A frame larger than a chunk grows by
+ * doubling as its bytes arrive, whatever its header claims.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/flow.h"
+#include "core/plan.h"
+#include "core/run.h"
+#include "core/tap.h"
+#include "core/worker.h"
+
+#define DGRAMS 16		/* of one recvm */
+#define READS 4			/* of one fill */
+
+void
+ipc_source_rest(struct ipc_pipeline *pl, struct ipc_source *s)
+{
+	struct ipc_chunk *c = s->chunk;
+
+	if (c == NULL || c->refs > 1)
+		return;
+	if (c->head < c->tail) {
+		s->chunk = ipc_worker_shrink(pl->w, c);
+		return;
+	}
+	ipc_chunk_put(c);
+	s->chunk = NULL;
+}
+
+/* Most messages that may still be taken (-n). */
+static uint64_t
+quota(const struct ipc_pipeline *pl, const struct ipc_dir *d)
+{
+	const struct ipc_plan *plan = pl->w->plan;
+	uint64_t n = atomic_load_explicit(&pl->w->run->msgs,
+	    memory_order_relaxed);
+
+	if (plan->max_msgs == 0 || d->index != plan->count_dir)
+		return UINT64_MAX;
+	return n >= plan->max_msgs ? 0 : plan->max_msgs - n;
+}
+
+static void
+took(struct ipc_pipeline *pl, const struct ipc_dir *d, uint64_t n)
+{
+	const struct ipc_plan *plan = pl->w->plan;
+
+	if (plan->max_msgs > 0 && d->index == plan->count_dir)
+		atomic_fetch_add(&pl->w->run->msgs, n);
+}
+
+static struct ipc_msg *
+add_message(struct ipc_source *s, struct ipc_batch *b, uint8_t *data,
+    size_t len)
+{
+	struct ipc_msg *m = ipc_batch_add(b, s->chunk, data, (uint32_t)len,
+	    IPC_MSGS);
+
+	m->id = ++s->seq;
+	return m;
+}
+
+/* Cut what is there.  1: messages were added; 0: more bytes are needed,
+ * *need from the chunk's head; or an error about the first frame. */
+static int
+cut(struct ipc_source *s, struct ipc_batch *b, uint64_t most, bool eof,
+    size_t *need, struct ipc_error *err)
+{
+	struct ipc_chunk *c = s->chunk;
+	int r = 0;
+
+	*need = 1;
+	while (ipc_batch_room(b) > 0 && ipc_batch_count(b) < most) {
+		struct ipc_frame fr;
+		struct ipc_msg *m;
+		uint8_t *p;
+
+		if (c->head == c->tail && !eof)
+			break;
+		p = c->data + c->head;
+		fr.used = 0;
+		r = ipc_unframe(&s->un, p, c->tail - c->head, eof, &fr, need,
+		    err);
+		if (r < 0)
+			break;
+		c->head += (uint32_t)fr.used;
+		if (r == 0)
+			break;
+		m = add_message(s, b, p + fr.off, fr.len);
+		m->flags = fr.open ? IPC_MSG_OPEN : 0;
+		if (fr.off <= UINT8_MAX && s->un.f->kind != IPC_FRAME_RAW) {
+			m->flags |= IPC_MSG_FRAMED;
+			m->raw_head = (uint8_t)fr.off;
+			m->raw_tail = (uint32_t)(fr.used - fr.off - fr.len);
+		}
+	}
+	if (ipc_batch_count(b) > 0)
+		return 1;	/* an error is found again, after these */
+	return r < 0 ? r : 0;
+}
+
+/* A chunk that can take `need` bytes from head on, or as many more as there
+ * are now.  False: no memory. */
+static bool
+make_room(struct ipc_worker *w, struct ipc_source *s, size_t need)
+{
+	struct ipc_chunk *c = s->chunk, *n;
+	uint32_t have = c == NULL ? 0 : c->tail - c->head;
+	size_t size;
+
+	if (c != NULL && have == 0 && c->refs == 1)
+		c->head = c->tail = 0;
+	if (c != NULL && c->pool != &w->small && need <= c->size - c->head &&
+	    c->size - c->tail >= c->size / 4)
+		return true;
+	if (c != NULL && c->pool != &w->small && c->refs == 1 &&
+	    need <= c->size && have <= c->size / 2) {
+		memmove(c->data, c->data + c->head, have);
+		c->tail = have;
+		c->head = 0;
+		return true;
+	}
+	size = have * 2UL > IPC_POOL_CHUNK ? have * 2UL : IPC_POOL_CHUNK;
+	if (need > IPC_POOL_CHUNK && size > need)
+		size = need;
+	n = size > IPC_POOL_CHUNK ? ipc_chunk_big((uint32_t)size) :
+	    have == 0 ? ipc_worker_chunk(w) : ipc_chunk_get(&w->chunks);
+	if (n == NULL)
+		return false;
+	if (have > 0)
+		memcpy(n->data, c->data + c->head, have);
+	n->tail = have;
+	ipc_chunk_put(c);
+	s->chunk = n;
+	return true;
+}
+
+/* One read to the chunk's tail.  GO: bytes came, or src_eof. */
+static enum ipc_turn
+read_more(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s)
+{
+	struct ipc_chunk *c = s->chunk;
+	size_t want = ipc_dir_allowance(pl, d, c->size - c->tail);
+	ssize_t n;
+
+	if (want == 0)
+		return IPC_TURN_RATE;
+	n = ipc_end_read(d->src, c->data + c->tail, want);
+	if (n < 0)
+		return errno == EAGAIN ? ipc_dir_wait_src(pl, d) :
+		    ipc_dir_src_error(pl, d, errno);
+	if (n == 0) {
+		d->src_eof = true;
+		return IPC_TURN_GO;
+	}
+	ipc_dir_read(pl, d, (size_t)n);
+	if (pl->w->plan->taps)
+		ipc_tap_bytes(pl, d, c->data + c->tail, (size_t)n);
+	c->tail += (uint32_t)n;
+	s->drained = (size_t)n < want && !d->src->rd_always;
+	return IPC_TURN_GO;
+}
+
+/* The stream is garbled, cut short, or holds what is too large. */
+static enum ipc_turn
+garbled(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_error *err)
+{
+	char where[IPC_END_TEXT];
+
+	if (err->where[0] == '\0')
+		ipc_error_where(err, "%s", ipc_end_text(d->src, where));
+	pl->reset = pl->flush = true;
+	ipc_pipeline_abort(pl, err);
+	return IPC_TURN_DONE;
+}
+
+static enum ipc_turn
+fill_framed(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
+    struct ipc_batch *b, uint64_t most)
+{
+	struct ipc_error err = { 0 };
+	size_t need = 1;
+
+	for (int i = 0; i < READS; i++) {
+		enum ipc_turn t;
+		int r = 0;
+
+		if (s->chunk != NULL)
+			r = cut(s, b, most, false, &need, &err);
+		if (r < 0)
+			return garbled(pl, d, &err);
+		if (r > 0)
+			return IPC_TURN_GO;
+		if (s->drained) {
+			s->drained = false;
+			t = ipc_dir_wait_src(pl, d);
+			if (t == IPC_TURN_WAIT)
+				return t;
+		}
+		if (!make_room(pl->w, s, need))
+			return ipc_dir_src_error(pl, d, ENOMEM);
+		t = read_more(pl, d, s);
+		if (t != IPC_TURN_GO)
+			return t;
+		if (!d->src_eof)
+			continue;
+		r = cut(s, b, most, true, &need, &err);
+		return r < 0 ? garbled(pl, d, &err) : IPC_TURN_GO;
+	}
+	return IPC_TURN_MORE;
+}
+
+/* The end was seen, but the last batch could not hold all that was there. */
+static enum ipc_turn
+fill_rest(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
+    struct ipc_batch *b, uint64_t most)
+{
+	struct ipc_error err = { 0 };
+	size_t need;
+	int r;
+
+	if (s->chunk == NULL || s->un.f == NULL || most == 0)
+		return IPC_TURN_GO;
+	r = cut(s, b, most, true, &need, &err);
+	return r < 0 ? garbled(pl, d, &err) : IPC_TURN_GO;
+}
+
+static enum ipc_turn
+fill_spans(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
+    struct ipc_batch *b)
+{
+	enum ipc_turn t;
+
+	if (!make_room(pl->w, s, 1))
+		return ipc_dir_src_error(pl, d, ENOMEM);
+	t = read_more(pl, d, s);
+	if (t == IPC_TURN_GO && !d->src_eof)
+		ipc_batch_add(b, s->chunk, s->chunk->data + s->chunk->head,
+		    s->chunk->tail - s->chunk->head, IPC_BYTES);
+	s->chunk->head = s->chunk->tail;
+	return t;
+}
+
+/* Copy a datagram out of the transport's receive area. */
+static bool
+keep_datagram(struct ipc_pipeline *pl, struct ipc_source *s,
+    struct ipc_batch *b, const struct ipc_dgram *g)
+{
+	size_t len = g->iov[0].iov_len;
+	struct ipc_chunk *c = s->chunk;
+	struct ipc_msg *m;
+
+	if (c != NULL && c->refs == 1)
+		c->head = c->tail = 0;
+	if (c == NULL || c->size - c->tail < len) {
+		ipc_chunk_put(c);
+		c = s->chunk = len > IPC_POOL_CHUNK ?
+		    ipc_chunk_big((uint32_t)len) :
+		    ipc_chunk_get(&pl->w->chunks);
+		if (c == NULL)
+			return false;
+	}
+	memcpy(c->data + c->tail, g->iov[0].iov_base, len);
+	m = add_message(s, b, c->data + c->tail, len);
+	m->tag = g->tag;
+	c->tail += (uint32_t)len;
+	c->head = c->tail;
+	return true;
+}
+
+static enum ipc_turn
+bad_datagram(struct ipc_pipeline *pl, struct ipc_dir *d,
+    struct ipc_source *s, const struct ipc_dgram *g)
+{
+	struct ipc_msg m = { .id = ++s->seq, .len =
+	    (uint32_t)g->iov[0].iov_len };
+	struct ipc_error err = { 0 };
+
+	ipc_fail(&err, IPC_E_DATA, 0, "--max-message SIZE accepts longer ones",
+	    g->cut ? "it was longer than the %zu bytes that were kept" :
+	    "it is longer than --max-message: %zu bytes",
+	    g->iov[0].iov_len);
+	return ipc_flow_bad(pl, d, &m, &err, NULL);
+}
+
+/* Somebody wrote to us: now there is somebody to answer. */
+static void
+wake_answers(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	struct ipc_dir *o = ipc_dir_other(pl, d);
+
+	if (o->no_peer) {
+		o->no_peer = o->wait_dst = false;
+		ipc_worker_defer(pl->w, pl);
+	}
+}
+
+static enum ipc_turn
+fill_datagrams(struct ipc_pipeline *pl, struct ipc_dir *d,
+    struct ipc_source *s, struct ipc_batch *b, uint64_t most)
+{
+	struct ipc_conn *c = &d->src->conn;
+	struct ipc_dgram g[DGRAMS];
+	int want = most < DGRAMS ? (int)most : DGRAMS, n;
+
+	if (s->drained) {
+		s->drained = false;
+		if (ipc_dir_wait_src(pl, d) == IPC_TURN_WAIT)
+			return IPC_TURN_WAIT;
+	}
+	do
+		n = c->tr->recvm(c, g, want);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? ipc_dir_wait_src(pl, d) :
+		    ipc_dir_src_error(pl, d, errno);
+	d->src_eof = n == 0;
+	s->drained = n > 0 && n < want;
+	wake_answers(pl, d);
+	for (int i = 0; i < n; i++) {
+		enum ipc_turn t;
+
+		if (pl->w->plan->taps)
+			ipc_tap_bytes(pl, d, g[i].iov[0].iov_base,
+			    g[i].iov[0].iov_len);
+		if (!g[i].cut && g[i].iov[0].iov_len <=
+		    pl->w->plan->set->max_message) {
+			if (!keep_datagram(pl, s, b, &g[i]))
+				return ipc_dir_src_error(pl, d, ENOMEM);
+			continue;
+		}
+		t = bad_datagram(pl, d, s, &g[i]);
+		if (t != IPC_TURN_GO)
+			return t;
+	}
+	return ipc_batch_count(b) == 0 && n > 0 ? IPC_TURN_MORE : IPC_TURN_GO;
+}
+
+enum ipc_turn
+ipc_source_fill(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	struct ipc_flow *f = d->flow;
+	struct ipc_batch *b = &f->batch[0];
+	uint64_t most = quota(pl, d);
+	enum ipc_turn t;
+
+	if (most == 0) {
+		d->src_eof = d->enough = true;
+		return IPC_TURN_GO;
+	}
+	if (d->src->conn.rfd < 0 && pl->port == NULL && !d->src_eof) {
+		d->wait_src = true;	/* only stages speak here */
+		return IPC_TURN_WAIT;
+	}
+	if (d->src_eof)
+		t = fill_rest(pl, d, &f->in, b, most);
+	else if (pl->port != NULL && d->index == 1)
+		t = ipc_port_fill(pl, d, b);
+	else if (d->src->conn.tr->recvm != NULL)
+		t = fill_datagrams(pl, d, &f->in, b, most);
+	else if (f->in.un.f == NULL)
+		t = fill_spans(pl, d, &f->in, b);
+	else
+		t = fill_framed(pl, d, &f->in, b, most);
+	if (t == IPC_TURN_GO)
+		took(pl, d, ipc_batch_count(b));
+	return t;
+}

@@ -1,0 +1,14 @@
+/* topic: what core reads of it.  See topic.c. */
+#ifndef IPC_STAGE_TOPIC_H
+#define IPC_STAGE_TOPIC_H
+
+#include "stage/stage.h"
+
+struct ipc_topic_cfg {
+	const char *topic;	/* borrowed; NULL: what is sent stays as it is */
+	const struct ipc_strings *subscribe; /* borrowed patterns; NULL: none */
+};
+
+extern const struct ipc_stage_ops ipc_stage_topic;
+
+#endif
