@@ -21,9 +21,10 @@
  * end the run as soon as what is queued is out.
  *
  * A client that ended its half still listens, but with --topics and without a
- * SUB there is nothing to listen to: then we end ours.  One that breaks off with
- * messages queued for it makes the exit code 3, but not with -k: then it is
- * only counted.  Dropped messages always do.
+ * SUB there is nothing to listen to: then we end ours.  One that breaks off
+ * with messages queued for it, or in the middle of its own, makes the exit
+ * code 3, but not with -k or --hub, where clients come and go: then it is only
+ * logged and counted.  Dropped messages always do.
  */
 #include "core/fanout.h"
 
@@ -164,94 +165,6 @@ ipc_fan_cut(struct ipc_fanout *f, struct ipc_fan_client *c,
 }
 
 /* --- publishing --- */
-
-uint32_t
-ipc_fan_allowed(const struct ipc_fanout *f, const struct ipc_port *from,
-    uint32_t most)
-{
-	uint64_t max = f->set->max_n;
-
-	if (max > 0 && max - f->published < most)
-		most = (uint32_t)(max - f->published);
-	if (from != f->local || f->heard || f->drops || f->draining ||
-	    f->set->hub)
-		return most;
-	if (ipc_fan_history_full(f))
-		return 0;
-	if (f->set->history - f->history.n < most)
-		most = (uint32_t)(f->set->history - f->history.n);
-	return most;
-}
-
-/* A large view of a larger chunk that many others may not share. */
-static bool
-scattered(const struct ipc_fanout *f, const struct ipc_msg *m)
-{
-	return m->len >= 4096 && m->chunk->size / 2 > m->len &&
-	    (f->set->history > 0 || f->set->hub || f->set->topics);
-}
-
-bool
-ipc_fan_stage(struct ipc_fanout *f, struct ipc_port *from,
-    const struct ipc_msg *m)
-{
-	struct ipc_msg own = *m;
-	struct ipc_error err = { 0 };
-	bool ok;
-
-	own.tag = 0;		/* of the sender, means nothing to others */
-	if (!scattered(f, m)) {
-		ok = ipc_mq_add(&f->now, &own);
-	} else {
-		own.chunk = ipc_chunk_big(m->len);
-		ok = own.chunk != NULL;
-		if (ok) {
-			own.data = memcpy(own.chunk->data, m->data, m->len);
-			own.flags &= (uint8_t)~IPC_MSG_FRAMED;
-			own.topic = 0;
-			ok = ipc_mq_add(&f->now, &own);
-			ipc_chunk_put(own.chunk);
-		}
-	}
-	if (!ok) {
-		ipc_fail(&err, IPC_E_NET, 0, NULL, "no memory for a message");
-		ipc_fan_cut(f, from->data, &err);
-	}
-	return ok;
-}
-
-void
-ipc_fan_publish(struct ipc_fanout *f, const struct ipc_port *from)
-{
-	struct ipc_list *n, *next;
-	bool any = false;
-
-	for (n = f->hearers.next; n != &f->hearers; n = next) {
-		struct ipc_fan_client *c = ipc_fan_client(n);
-
-		next = n->next;
-		if (!c->hit || (f->set->hub && c->port == from))
-			continue;
-		any = true;
-		for (uint32_t i = 0; i < f->now.n; i++)
-			ipc_fan_give(f, c, ipc_mq_at(&f->now, i));
-	}
-	f->published += f->now.n;
-	if (from == f->local)
-		f->local_said = true;
-	if (!any)
-		f->unheard += f->now.n;
-	while (f->now.n > 0) {
-		ipc_fan_keep(f, ipc_mq_at(&f->now, 0));
-		ipc_mq_drop(&f->now);
-	}
-	if (f->set->max_n > 0 && f->published >= f->set->max_n && !f->enough) {
-		f->enough = true;
-		if (f->local != NULL)
-			ipc_port_pause(f->local, true);
-		ipc_fan_check(f);
-	}
-}
 
 /* To all, without topics. */
 static void
@@ -410,15 +323,15 @@ account(struct ipc_fanout *f, const struct ipc_port *p,
 		    c->dropped);
 	if (why != NULL)
 		ipc_log_error(IPC_LOG_WARN, why);
-	/* Its last message was cut short or garbled. */
-	if (why != NULL && !c->cut && why->code == IPC_E_DATA &&
-	    !f->set->keep)
-		ipc_exchange_note(f->ex, why);
-	if (why == NULL || c->cut || left == 0)
+	if (why == NULL || c->cut)
 		return;
 	f->undelivered += left;
-	if (!f->set->keep)
-		note(f, left, NULL, "not delivered to a client that broke off");
+	if (f->set->keep || f->set->hub)
+		return;
+	note(f, left, NULL, "not delivered to a client that broke off");
+	/* Or its last message was cut short or garbled. */
+	if (why->code == IPC_E_DATA)
+		ipc_exchange_note(f->ex, why);
 }
 
 static void

@@ -2,6 +2,7 @@
  * Publish and subscribe: what the files fanout*.c share.
  *
  *	fanout.c	who speaks to whom, the beginning and the end
+ *	fanout_publish.c from a batch to the hearers
  *	fanout_queue.c	queues of clients, slow ones, history
  *	fanout_topic.c	the topic protocol
  *
@@ -76,6 +77,16 @@ ipc_fan_client(struct ipc_list *node)
 
 /* --- fanout.c --- */
 
+/* Close c's connection because of err. */
+void ipc_fan_cut(struct ipc_fanout *f, struct ipc_fan_client *c,
+    const struct ipc_error *err);
+/* There is somebody to publish to. */
+void ipc_fan_heard(struct ipc_fanout *f);
+/* Look whether this was the end. */
+void ipc_fan_check(struct ipc_fanout *f);
+
+/* --- fanout_publish.c --- */
+
 /* How many of `most` messages may be published now, by -n and the start. */
 uint32_t ipc_fan_allowed(const struct ipc_fanout *f,
     const struct ipc_port *from, uint32_t most);
@@ -85,13 +96,6 @@ void ipc_fan_publish(struct ipc_fanout *f, const struct ipc_port *from);
  * cut off. */
 bool ipc_fan_stage(struct ipc_fanout *f, struct ipc_port *from,
     const struct ipc_msg *m);
-/* Close c's connection because of err. */
-void ipc_fan_cut(struct ipc_fanout *f, struct ipc_fan_client *c,
-    const struct ipc_error *err);
-/* There is somebody to publish to. */
-void ipc_fan_heard(struct ipc_fanout *f);
-/* Look whether this was the end. */
-void ipc_fan_check(struct ipc_fanout *f);
 
 /* --- fanout_queue.c --- */
 

@@ -323,10 +323,6 @@ target_up(struct ipc_exchange *ex, struct state *s, struct ipc_port *p)
 {
 	struct ipc_request *r;
 
-	if (s->over) {
-		ipc_port_abort(p, NULL);
-		return;
-	}
 	s->target = p;
 	s->dialing = false;
 	s->connected = true;
@@ -566,6 +562,11 @@ request_attach(struct ipc_exchange *ex, struct ipc_port *p)
 {
 	struct state *s = ex->state;
 
+	/* A dial can fail before there is a LOCAL. */
+	if (s->over) {
+		ipc_port_abort(p, NULL);
+		return;
+	}
 	if (p->role == IPC_ROLE_TARGET) {
 		target_up(ex, s, p);
 		return;

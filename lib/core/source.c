@@ -77,14 +77,19 @@ cut(struct ipc_source *s, struct ipc_batch *b, uint64_t most, bool eof,
 
 	*need = 1;
 	while (ipc_batch_room(b) > 0 && ipc_batch_count(b) < most) {
-		struct ipc_frame fr;
+		struct ipc_frame fr = { .used = 0 };
 		struct ipc_msg *m;
 		uint8_t *p;
 
-		if (c->head == c->tail && !eof)
+		if (s->un.skipping && c->head < c->tail) {
+			c->head += (uint32_t)ipc_unframe_skip(&s->un,
+			    c->data + c->head, c->tail - c->head);
+			if (s->un.skipping)
+				break;
+		}
+		if (c->head == c->tail && (!eof || s->un.skipping))
 			break;
 		p = c->data + c->head;
-		fr.used = 0;
 		r = ipc_unframe(&s->un, p, c->tail - c->head, eof, &fr, need,
 		    err);
 		if (r < 0)
@@ -167,12 +172,23 @@ read_more(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s)
 	return IPC_TURN_GO;
 }
 
-/* The stream is garbled, cut short, or holds what is too large. */
+/* The stream is garbled, cut short, or holds what is too large.  GO: it was
+ * too large and is passed over. */
 static enum ipc_turn
-garbled(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_error *err)
+garbled(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
+    struct ipc_error *err)
 {
+	struct ipc_chunk *c = s->chunk;
 	char where[IPC_END_TEXT];
 
+	if (pl->w->plan->set->on_error == IPC_ON_ERROR_SKIP && !d->src_eof &&
+	    ipc_unframe_skip_begin(&s->un, c->data + c->head,
+	    c->tail - c->head)) {
+		s->seq++;
+		ipc_flow_bad(pl, d, NULL, err, NULL);
+		memset(err, 0, sizeof(*err));
+		return IPC_TURN_GO;
+	}
 	if (err->where[0] == '\0')
 		ipc_error_where(err, "%s", ipc_end_text(d->src, where));
 	pl->reset = pl->flush = true;
@@ -193,8 +209,10 @@ fill_framed(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 
 		if (s->chunk != NULL)
 			r = cut(s, b, most, false, &need, &err);
+		if (r < 0 && garbled(pl, d, s, &err) == IPC_TURN_DONE)
+			return IPC_TURN_DONE;
 		if (r < 0)
-			return garbled(pl, d, &err);
+			continue;
 		if (r > 0)
 			return IPC_TURN_GO;
 		if (s->drained) {
@@ -211,7 +229,7 @@ fill_framed(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 		if (!d->src_eof)
 			continue;
 		r = cut(s, b, most, true, &need, &err);
-		return r < 0 ? garbled(pl, d, &err) : IPC_TURN_GO;
+		return r < 0 ? garbled(pl, d, s, &err) : IPC_TURN_GO;
 	}
 	return IPC_TURN_MORE;
 }
@@ -228,7 +246,7 @@ fill_rest(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 	if (s->chunk == NULL || s->un.f == NULL || most == 0)
 		return IPC_TURN_GO;
 	r = cut(s, b, most, true, &need, &err);
-	return r < 0 ? garbled(pl, d, &err) : IPC_TURN_GO;
+	return r < 0 ? garbled(pl, d, s, &err) : IPC_TURN_GO;
 }
 
 static enum ipc_turn

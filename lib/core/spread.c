@@ -363,6 +363,11 @@ spread_attach(struct ipc_exchange *ex, struct ipc_port *p)
 	struct state *s = ex->state;
 	struct target *t;
 
+	/* A dial can fail before there is a LOCAL. */
+	if (s->over) {
+		ipc_port_abort(p, NULL);
+		return;
+	}
 	if (p->role != IPC_ROLE_TARGET) {
 		s->local = p;
 		for (uint32_t i = 0; i < s->n; i++)
@@ -376,7 +381,7 @@ spread_attach(struct ipc_exchange *ex, struct ipc_port *p)
 	t->state = UP;
 	t->opened = true;
 	t->port = p;
-	if (s->over || s->closing)
+	if (s->closing)
 		ipc_port_close(p);
 	go_on(ex, s);
 }
@@ -473,7 +478,7 @@ spread_detach(struct ipc_exchange *ex, struct ipc_port *p,
 		return;
 	}
 	t = &s->t[p->index];
-	s->nup--;
+	s->nup -= t->state == UP;
 	t->sent = p->out_msgs;
 	if (s->over || run_is_ending(ex)) {
 		if (!s->over && p->out.n > 0)

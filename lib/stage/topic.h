@@ -5,7 +5,7 @@
 #include "stage/stage.h"
 
 struct ipc_topic_cfg {
-	const char *topic;	/* borrowed; NULL: what is sent stays as it is */
+	const char *topic;	/* borrowed; NULL: tx changes nothing */
 	const struct ipc_strings *subscribe; /* borrowed patterns; NULL: none */
 };
 

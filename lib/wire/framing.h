@@ -85,6 +85,9 @@ struct ipc_unframe {
 	uint64_t offset;	/* of the current frame in the stream */
 	uint32_t depth;		/* json, cbor, msgpack: open containers */
 	uint8_t	state;		/* of the scanner */
+	bool	skipping;	/* passing over a frame that is too long */
+	uint64_t skip;		/* bytes of it left; 0: to the delimiter */
+	uint64_t skipped;	/* bytes of it gone */
 	uint64_t *stack;	/* owned; NULL until needed: json, cbor,
 				 * msgpack: what is open, level by level */
 };
@@ -115,6 +118,15 @@ struct ipc_frame {
  */
 int ipc_unframe(struct ipc_unframe *u, const uint8_t *p, size_t n, bool eof,
     struct ipc_frame *out, size_t *need, struct ipc_error *err);
+
+/*
+ * The frame at p was refused because it is longer than max: pass over it.
+ * begin: false when its end cannot be known.  Then, while u->skipping, skip
+ * returns how many of the bytes at p belong to it (framing_skip.c).
+ */
+bool ipc_unframe_skip_begin(struct ipc_unframe *u, const uint8_t *p,
+    size_t n);
+size_t ipc_unframe_skip(struct ipc_unframe *u, const uint8_t *p, size_t n);
 void ipc_unframe_free(struct ipc_unframe *u);
 
 /* --- writing --- */

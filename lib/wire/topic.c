@@ -147,7 +147,7 @@ ipc_topic_parse(const void *line, uint32_t len, struct ipc_topic_line *l,
 	if (verb == IPC_TOPIC_SUB || verb == IPC_TOPIC_UNSUB) {
 		l->bare = true;
 		l->payload = len;
-		l->ntopic = (uint16_t)n;	/* more than its size: refused */
+		l->ntopic = (uint16_t)n;	/* what it cuts is refused */
 		return check(l->topic, n, true, IPC_E_DATA, err);
 	}
 	/* Only as far as a topic can reach: payloads may be large. */

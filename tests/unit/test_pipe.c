@@ -211,7 +211,8 @@ configs(void)
 	    "cbor") == 0, "the wire is cbor");
 	ipc_pipe_spec_free(&spec);
 	ok(parse(&spec, &err, "convert:cbor>json", NULL) == 0 &&
-	    spec.stage[0].ops->framing(spec.stage[0].cfg) == NULL,
+	    strcmp(spec.stage[0].ops->framing(spec.stage[0].cfg),
+	    "line") == 0,
 	    "the wire is text");
 	ipc_pipe_spec_free(&spec);
 }

@@ -30,8 +30,8 @@ match(const char *p, const char *t)
 static void
 names(void)
 {
-	static const char *const good[] = { "a", "a.b.c", "A-1_x/y:z", "\xc3\xa9.x",
-	    "$SYS", "0" };
+	static const char *const good[] = { "a", "a.b.c", "A-1_x/y:z",
+	    "\xc3\xa9.x", "$SYS", "0" };
 	static const char *const bad[] = { "", ".", "a.", ".a", "a..b", "a b",
 	    "a\tb", "a\n", "a\x7f", "*", ">", "a.*", "a.>", "a*b" };
 	char long_one[IPC_TOPIC_MAX + 2], deep[2 * IPC_TOPIC_TOKENS + 2];

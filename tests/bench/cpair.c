@@ -1,0 +1,182 @@
+/*
+ * cpair: a messaging library as a benchmark candidate.
+ *
+ *   cpair pull ADDR SIZE SECONDS     check and count until the end message
+ *   cpair push ADDR SIZE MS          send for a time, then the end message
+ *   cpair rep ADDR SECONDS           give every request back
+ *   cpair req ADDR COUNT [CPU]       round trips of 64 bytes, one at a time
+ *
+ * Built once with each library (cpair.h).  Messages are made and checked in
+ * memory by the same code as everywhere else here (msgs.h): there is no file
+ * and no pipe behind it.  The end message is one byte.  push stays when it is
+ * done, because closing may throw away what is still queued: whoever started
+ * it ends it.  pull and rep say "ready" when they listen.
+ */
+#include "cpair.h"
+#include "msgs.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SIZE 64
+#define MAX_SECONDS 30
+
+static void
+open_at(enum pair_role role, const char *addr)
+{
+	char url[256];
+
+	(void)bench_addr_parse(addr);	/* loopback only */
+	if (strncmp(addr, "unix:", 5) == 0)
+		snprintf(url, sizeof(url), "ipc://%s", addr + 5);
+	else
+		snprintf(url, sizeof(url), "tcp://%s", addr + 4);
+	pair_open(role, url);
+}
+
+static void
+ready(void)
+{
+	puts("ready");
+	fflush(stdout);
+}
+
+static void
+report(const struct msgs *m, uint64_t ns)
+{
+	printf("{\"messages\": %" PRIu64 ", \"seconds\": %.6f}\n", m->n,
+	    (double)ns / 1e9);
+	fflush(stdout);
+}
+
+static int
+run_pull(char **argv)
+{
+	uint64_t start = 0;
+	struct msgs m;
+
+	msgs_init(&m, bench_number(argv[2], MSG_DIGITS, MSG_MAX, "SIZE"));
+	bench_setup(bench_number(argv[3], 1, 3600, "SECONDS"));
+	open_at(PAIR_PULL, argv[1]);
+	ready();
+	for (;;) {
+		size_t len;
+		const void *p = pair_recv(&len);
+
+		if (start == 0)
+			start = bench_now_ns();
+		if (len == 1)
+			break;
+		if (!msgs_take(&m, p, len))
+			msgs_wrong(&m, p, len);
+	}
+	report(&m, bench_now_ns() - start);
+	return 0;
+}
+
+static int
+run_push(char **argv)
+{
+	unsigned ms = bench_number(argv[3], 1, 60000, "MS");
+	uint64_t start, stop;
+	struct msgs m;
+
+	msgs_init(&m, bench_number(argv[2], MSG_DIGITS, MSG_MAX, "SIZE"));
+	bench_setup(ms / 1000 + MAX_SECONDS);
+	open_at(PAIR_PUSH, argv[1]);
+	start = bench_now_ns();
+	stop = start + (uint64_t)ms * 1000000u;
+	do {
+		for (int i = 0; i < 16; i++) {	/* the clock costs, too */
+			pair_send(m.next, m.size);
+			msgs_step(&m);
+		}
+	} while (bench_now_ns() < stop);
+	pair_send("", 1);
+	report(&m, bench_now_ns() - start);
+	for (;;)
+		pause();
+}
+
+static int
+run_rep(char **argv)
+{
+	bench_setup(bench_number(argv[2], 1, 3600, "SECONDS"));
+	open_at(PAIR_REP, argv[1]);
+	ready();
+	for (;;) {
+		uint8_t keep[SIZE];
+		size_t len;
+		const void *p = pair_recv(&len);
+
+		if (len != SIZE)
+			bench_die("a request of %zu bytes", len);
+		memcpy(keep, p, len);
+		pair_send(keep, len);
+	}
+}
+
+static uint64_t
+round_trip(struct msgs *m)
+{
+	uint64_t start = bench_now_ns();
+	const void *p;
+	size_t len;
+
+	pair_send(m->next, m->size);
+	p = pair_recv(&len);
+	start = bench_now_ns() - start;
+	if (!msgs_take(m, p, len))
+		msgs_wrong(m, p, len);
+	return start;
+}
+
+static int
+run_req(char **argv)
+{
+	unsigned count = bench_number(argv[2], 1, 1000000, "COUNT");
+	unsigned warm = count / 10 > 100 ? count / 10 : 100;
+	uint64_t *ns = calloc(count, sizeof(*ns));
+	struct msgs m;
+	cpu_set_t set;
+
+	if (ns == NULL)
+		bench_die("out of memory");
+	if (argv[3] != NULL) {
+		CPU_ZERO(&set);
+		CPU_SET(bench_number(argv[3], 0, CPU_SETSIZE - 1, "CPU"), &set);
+		if (sched_setaffinity(0, sizeof(set), &set) < 0)
+			bench_die_errno("sched_setaffinity");
+	}
+	bench_setup(MAX_SECONDS);
+	msgs_init(&m, SIZE);
+	open_at(PAIR_REQ, argv[1]);
+	for (unsigned i = 0; i < warm; i++)
+		round_trip(&m);
+	for (unsigned i = 0; i < count; i++)
+		ns[i] = round_trip(&m);
+	bench_sort(ns, count);
+	printf("{\"count\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", count,
+	    (double)bench_quantile(ns, count, 0.50) / 1e3,
+	    (double)bench_quantile(ns, count, 0.99) / 1e3);
+	fflush(stdout);
+	_exit(0);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 5 && strcmp(argv[1], "pull") == 0)
+		return run_pull(argv + 1);
+	if (argc == 5 && strcmp(argv[1], "push") == 0)
+		return run_push(argv + 1);
+	if (argc == 4 && strcmp(argv[1], "rep") == 0)
+		return run_rep(argv + 1);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "req") == 0)
+		return run_req(argv + 1);
+	bench_die("usage: %s pull|push ADDR SIZE TIME | rep ADDR SECONDS | "
+	    "req ADDR COUNT [CPU]", argv[0]);
+}
