@@ -14,6 +14,7 @@ MANDIR   ?= $(DATADIR)/man
 JOBS     ?= 2
 FUZZ_SECONDS ?= 20
 SOAK_SECONDS ?= 3600
+SOAK_DOCS ?= 100000
 CLANG    ?= clang
 PKGS     := libevent_core expat
 VERBS    := send listen relay
@@ -257,7 +258,8 @@ fuzz-mode: $(FUZZ)
 bench: all ## ratios against the other tools, interleaved (BENCHFLAGS)
 	@CC='$(CC)' tests/bench/run --ipcat '$(IPCAT)' $(BENCHFLAGS)
 
-soak: all $(UNIT) $(FAULT_SO) ## CLI, fault and interop suites for SOAK_SECONDS
+soak: all $(UNIT) $(FAULT_SO) ## SOAK_DOCS conversions, then CLI, fault, interop for SOAK_SECONDS
+	@tests/interop/codec-diff.py --ipcat '$(IPCAT)' --count $(SOAK_DOCS)
 	@$(RUN) -r $(SOAK_SECONDS) cli fault interop
 
 tidy: ## clang-tidy over cmd and lib (slow, by hand)

@@ -135,7 +135,7 @@ read_string(struct in *r, const struct head *h, const uint8_t **s, size_t *n)
 static const char *
 decimal(uint32_t *limb, size_t n, char *out)
 {
-	char *d = out + DIGITS;
+	size_t at = DIGITS;
 
 	while (n > 0) {
 		uint64_t rest = 0;
@@ -146,15 +146,15 @@ decimal(uint32_t *limb, size_t n, char *out)
 			rest %= BILLION;
 		}
 		for (int i = 0; i < 9; i++, rest /= 10)
-			*--d = (char)('0' + rest % 10);
+			out[--at] = (char)('0' + rest % 10);
 		while (n > 0 && limb[0] == 0) {
 			limb++;
 			n--;
 		}
 	}
-	while (*d == '0')
-		d++;
-	return d;
+	while (out[at] == '0')
+		at++;
+	return &out[at];
 }
 
 /* p[0..n), n > 8 without leading zeros, big-endian. */
@@ -162,7 +162,7 @@ static int
 big(struct in *r, bool negative, const uint8_t *p, size_t n)
 {
 	uint32_t limb[LIMBS] = { 0 };
-	char text[DIGITS];
+	char text[DIGITS] = "";
 	const char *d;
 
 	for (size_t i = 0; i < n; i++)

@@ -313,11 +313,10 @@ int
 ipc_dgram_send(struct ipc_conn *c, const struct ipc_dgram *d, int n)
 {
 	struct ipc_dgrams *g = c->impl;
-	struct mmsghdr mm[SLOTS];
 	int i, r;
 
 	for (i = 0; i < n && i < SLOTS; i++) {
-		struct msghdr *h = &mm[i].msg_hdr;
+		struct msghdr *h = &g->mm[i].msg_hdr;
 
 		memset(h, 0, sizeof(*h));
 		/* sendmmsg(2) does not write through it. */
@@ -339,7 +338,7 @@ ipc_dgram_send(struct ipc_conn *c, const struct ipc_dgram *d, int n)
 		errno = ENOENT;
 		return -1;
 	}
-	r = sendmmsg(c->wfd, mm, (unsigned)i, MSG_DONTWAIT | MSG_NOSIGNAL);
+	r = sendmmsg(c->wfd, g->mm, (unsigned)i, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (r < 0 && errno == ENOBUFS)
 		errno = EAGAIN;
 	return r;

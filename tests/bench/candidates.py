@@ -186,18 +186,54 @@ RELAYS = {
 }
 ECHOES = {"cecho": echo_cecho, "ipcat": echo_ipcat, "socat": echo_socat}
 
+# messages (topics_messages.py and topics_fanout.py say how they are run) ------
+
+def broker_mosquitto(at, ctx):
+    """No limit on queues, so that QoS 0 drops nothing."""
+    where = f"{at.where} 127.0.0.1" if at.kind == "tcp" else f"0 {at.where}"
+    user = "user root" if os.geteuid() == 0 else ""
+    cfg = ctx.config("mosquitto", f"""\
+{user}
+listener {where}
+allow_anonymous true
+persistence false
+max_queued_messages 0
+set_tcp_nodelay true
+log_type error
+""")
+    return [_which("mosquitto"), "-c", cfg]
+
+
+MESSAGES = ("ipcat", "ipcat-len32", "ipcat-pipe", "c-batch", "c-each", "zmq",
+            "nng")
+REQREP = ("cecho", "ipcat", "ipcat-reply", "ipcat-bytes", "ipcat-request",
+          "zmq", "nng")
+FANOUT = ("ipcat", "cfan", "mosquitto")
+CONVERT = ("ipcat", "jq", "jansson")
+
 # start-up: name -> the program; the arguments are in topics.py
 STARTERS = ("clibc", "ipcat", "nc", "socat", "ncat")
 
-ALL = tuple(dict.fromkeys((*RELAYS, "direct", *ECHOES, *STARTERS)))
+ALL = tuple(dict.fromkeys((*RELAYS, "direct", *ECHOES, *STARTERS, *MESSAGES,
+                           *REQREP, *FANOUT, *CONVERT)))
+
+# ours: candidate -> the program, and the library it may have been built with
+TOOLS = {
+    "direct": ("cload", ""), "cecho": ("cecho", ""), "clibc": ("clibc", ""),
+    "c-batch": ("cmsg", ""), "c-each": ("cmsg", ""), "cfan": ("cfan", ""),
+    "zmq": ("cpair-zmq", "libzmq3-dev"), "nng": ("cpair-nng", "libnng-dev"),
+    "jansson": ("cjansson", "libjansson-dev and libmsgpack-dev"),
+}
 
 
 def program(name, ctx):
     """The path of a candidate's program."""
-    if name == "ipcat":
+    if name == "ipcat" or name.startswith("ipcat-"):
         return ctx.ipcat
-    if name in ("direct", "cecho", "clibc") or name.startswith("crelay"):
-        return ctx.tool("clibc" if name == "clibc" else "crelay")
+    if name.startswith("crelay"):
+        return ctx.tool("crelay")
+    if name in TOOLS:
+        return ctx.tool(TOOLS[name][0])
     if name == "nc":  # -N is an option of the OpenBSD one
         return shutil.which("nc.openbsd") or _which("nc")
     return _which({"socat256k": "socat", "haproxy-splice": "haproxy"}.get(
@@ -209,6 +245,8 @@ def why_absent(name, ctx):
     path = program(name, ctx)
     if os.path.isabs(path) and os.access(path, os.X_OK):
         return None
-    if name == "ipcat":
+    if path == ctx.ipcat:
         return f"{path} is not there (build it first: make)"
+    if name in TOOLS:
+        return f"not built: {TOOLS[name][1]} is not installed"
     return f"{name} is not installed"

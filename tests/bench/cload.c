@@ -3,7 +3,8 @@
  *
  *   cload sink ADDR COUNT SECONDS       accept and discard COUNT connections
  *   cload blast ADDR MILLISECONDS       send as much as possible, half-close
- *   cload pingpong ADDR COUNT [CPU]     64-byte round trips, one at a time
+ *   cload pingpong ADDR COUNT [CPU|- [reply]]
+ *                                       64-byte round trips, one at a time
  *   cload connrate ADDR MILLISECONDS    connect, echo 64 bytes, close, repeat
  *   cload idle ADDR COUNT               hold COUNT connections until stdin ends
  *

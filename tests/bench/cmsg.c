@@ -76,10 +76,10 @@ run_json(char **argv)
 
 		printf("{\"id\":%u,\"host\":\"node-%u\",\"up\":%s,"
 		    "\"load\":%u.%u5,\"tags\":[\"a\\\"b\",\"caf\xc3\xa9\",%d],"
-		    "\"in\":{\"rx\":%u,\"tx\":%" PRIu64 ",\"err\":null},"
-		    "\"note\":\"line %u of many\"}\n", i, h % 977,
+		    "\"in\":{\"rx\":%u,\"tx\":%" PRIu64 ",\"e\":null}}\n",
+		    i, h % 977,
 		    h & 1 ? "true" : "false", h % 100, h % 9 + 1,
-		    (int)(h % 1999) - 999, h, (uint64_t)h * 4099, i);
+		    (int)(h % 1999) - 999, h, (uint64_t)h * 99);
 	}
 	if (fflush(stdout) != 0)
 		bench_die_errno("write");

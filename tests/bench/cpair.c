@@ -97,11 +97,12 @@ run_push(char **argv)
 	} while (bench_now_ns() < stop);
 	pair_send("", 1);
 	report(&m, bench_now_ns() - start);
-	for (;;)
-		pause();
+	while (pause() < 0)
+		continue;
+	return 0;
 }
 
-static int
+static _Noreturn void
 run_rep(char **argv)
 {
 	bench_setup(bench_number(argv[2], 1, 3600, "SECONDS"));
@@ -139,7 +140,7 @@ run_req(char **argv)
 {
 	unsigned count = bench_number(argv[2], 1, 1000000, "COUNT");
 	unsigned warm = count / 10 > 100 ? count / 10 : 100;
-	uint64_t *ns = calloc(count, sizeof(*ns));
+	uint64_t *ns = calloc(count, sizeof(*ns)), sum = 0;
 	struct msgs m;
 	cpu_set_t set;
 
@@ -157,11 +158,13 @@ run_req(char **argv)
 	for (unsigned i = 0; i < warm; i++)
 		round_trip(&m);
 	for (unsigned i = 0; i < count; i++)
-		ns[i] = round_trip(&m);
+		sum += ns[i] = round_trip(&m);
 	bench_sort(ns, count);
-	printf("{\"count\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", count,
+	printf("{\"count\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f, "
+	    "\"mean_us\": %.2f}\n", count,
 	    (double)bench_quantile(ns, count, 0.50) / 1e3,
-	    (double)bench_quantile(ns, count, 0.99) / 1e3);
+	    (double)bench_quantile(ns, count, 0.99) / 1e3,
+	    (double)sum / count / 1e3);
 	fflush(stdout);
 	_exit(0);
 }
@@ -174,7 +177,7 @@ main(int argc, char **argv)
 	if (argc == 5 && strcmp(argv[1], "push") == 0)
 		return run_push(argv + 1);
 	if (argc == 4 && strcmp(argv[1], "rep") == 0)
-		return run_rep(argv + 1);
+		run_rep(argv + 1);
 	if ((argc == 4 || argc == 5) && strcmp(argv[1], "req") == 0)
 		return run_req(argv + 1);
 	bench_die("usage: %s pull|push ADDR SIZE TIME | rep ADDR SECONDS | "

@@ -1,14 +1,16 @@
 /*
  * crun: run a command N times, report wall time and peak resident memory.
  *
- *   crun N INPUT COMMAND ARG...       INPUT is opened as stdin, each time anew
+ *   crun N INPUT[,OUTPUT] COMMAND ARG...
+ *
+ * INPUT is opened as stdin, OUTPUT truncated as stdout, each time anew.
  *
  * Prints one JSON line with the median and minimum wall time from before the
  * fork to after the wait, the median peak RSS, and how many runs did not exit
  * with 0.  To be linked statically: a child starts with the size of the parent
  * as its peak, so the parent must be smaller than anything it measures.
- * stdout and stderr go to /dev/null.  It does not look COMMAND up in PATH, and
- * ends a run that takes more than 10 seconds.
+ * stderr goes to /dev/null, and so does stdout without an OUTPUT.  It does
+ * not look COMMAND up in PATH, and ends a run that takes more than 10 seconds.
  */
 #include "bench.h"
 
@@ -18,6 +20,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,14 +72,19 @@ main(int argc, char **argv)
 	struct sigaction sa = {.sa_handler = end_child};
 	posix_spawn_file_actions_t fa;
 	unsigned n, failed = 0;
+	char *out;
 
 	if (argc < 4)
-		bench_die("usage: crun N INPUT COMMAND ARG...");
+		bench_die("usage: crun N INPUT[,OUTPUT] COMMAND ARG...");
 	n = bench_number(argv[1], 1, MAX_RUNS, "N");
 	sigaction(SIGALRM, &sa, NULL);
 	posix_spawn_file_actions_init(&fa);
+	out = strchr(argv[2], ',');
+	if (out != NULL)
+		*out++ = '\0';
 	posix_spawn_file_actions_addopen(&fa, 0, argv[2], O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&fa, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&fa, 1, out != NULL ? out :
+	    "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
 	for (unsigned i = 0; i < n; i++)
 		if (!run_once(&fa, argv + 3, &ns[i], &kib[i]))

@@ -53,7 +53,10 @@ def _stat_table():
 class Proc:
     """A started command; use as a context manager or call stop()."""
 
-    def __init__(self, argv, log, cpu=None, stdin=False):
+    def __init__(self, argv, log, cpu=None, stdin=False, stdout=None,
+                 pass_fds=()):
+        """`stdin` is True for a pipe, or a file; `stdout` a file instead of
+        the pipe that line() reads."""
         self.name = os.path.basename(argv[0])
         self.log = log
         self._out = b""
@@ -65,8 +68,10 @@ class Proc:
 
         with open(log, "wb") as err:
             self.popen = subprocess.Popen(
-                argv, stdout=subprocess.PIPE, stderr=err,
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                argv, stderr=err, pass_fds=pass_fds,
+                stdout=subprocess.PIPE if stdout is None else stdout,
+                stdin=subprocess.PIPE if stdin is True
+                else stdin or subprocess.DEVNULL,
                 start_new_session=True, preexec_fn=in_child)
         self.pid = self.popen.pid
         _live.append(self)
@@ -101,6 +106,21 @@ class Proc:
             self._out += data
         line, _, self._out = self._out.partition(b"\n")
         return line.decode()
+
+    def finish(self, timeout):
+        """Wait for exit status 0, or BenchError."""
+        try:
+            status = self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise NoAnswer(f"{self.name}: not done in {timeout:g} s "
+                           f"({self.complaint()})") from None
+        if status != 0:
+            raise BenchError(f"{self.name}: exit status {status} "
+                             f"({self.complaint()})")
+
+    def stderr(self):
+        with open(self.log, "r", errors="replace") as f:
+            return f.read()
 
     def members(self):
         """{pid: cpu ticks} of the command and everything it started."""

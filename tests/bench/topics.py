@@ -5,6 +5,9 @@ one candidate and returns {metric: value}.  The runner calls them interleaved.
 Every repetition starts its own processes on fresh addresses and ends them.
 """
 import json
+import os
+import shutil
+import tempfile
 import time
 
 import candidates as cand
@@ -27,6 +30,8 @@ UNITS = {
     "mb_s": "MB/s", "cpu_s_per_gb": "CPU s/GB", "p50_us": "us",
     "p99_us": "us", "conn_s": "conn/s", "errors": "errors",
     "base_pss_kib": "KiB", "wall_ms": "ms", "peak_kib": "KiB",
+    "msg_s": "msg/s", "mean_us": "us", "deliveries_s": "deliveries/s",
+    "lines_s": "lines/s", "peak_big_kib": "KiB",
 }
 
 
@@ -45,6 +50,39 @@ class Bench:
         self.nofile = nofile
         self.quick = quick
         self._serial = 0
+        self._files = {}
+        self._big = None
+
+    def big(self):
+        """A folder for large files: in memory when there is room."""
+        if self._big is None:
+            shm = "/dev/shm"
+            roomy = os.access(shm, os.W_OK | os.X_OK) and \
+                shutil.disk_usage(shm).free > 4 << 30
+            self._big = tempfile.mkdtemp(prefix="ipcat-bench.",
+                                         dir=shm if roomy else self.ctx.tmp)
+        return self._big
+
+    def file(self, *args):
+        """The path of what `cmsg ARGS` prints, made once in a run."""
+        if args not in self._files:
+            path = f"{self.big()}/{len(self._files)}.in"
+            with open(path, "wb") as out, self.start(
+                    [self.ctx.tool("cmsg"), *map(str, args)],
+                    stdout=out) as proc:
+                proc.finish(60)
+            self._files[args] = path
+        return self._files[args]
+
+    def drop_files(self):
+        """Between topics, since they are large."""
+        for path in self._files.values():
+            os.unlink(path)
+        self._files.clear()
+
+    def close(self):
+        if self._big:
+            shutil.rmtree(self._big, ignore_errors=True)
 
     def start(self, argv, **kw):
         self._serial += 1

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Converters against other implementations, on generated documents.
 
     codec-diff.py [--ipcat FILE] [--count N] [--seed N]
