@@ -204,8 +204,8 @@ log_type error
     return [_which("mosquitto"), "-c", cfg]
 
 
-MESSAGES = ("ipcat", "ipcat-len32", "ipcat-pipe", "c-batch", "c-each", "zmq",
-            "nng")
+MESSAGES = ("ipcat", "ipcat-len32", "ipcat-pipe", "c-feed", "c-batch",
+            "c-each", "zmq", "nng")
 REQREP = ("cecho", "ipcat", "ipcat-reply", "ipcat-bytes", "ipcat-request",
           "zmq", "nng")
 FANOUT = ("ipcat", "cfan", "mosquitto")
@@ -220,7 +220,8 @@ ALL = tuple(dict.fromkeys((*RELAYS, "direct", *ECHOES, *STARTERS, *MESSAGES,
 # ours: candidate -> the program, and the library it may have been built with
 TOOLS = {
     "direct": ("cload", ""), "cecho": ("cecho", ""), "clibc": ("clibc", ""),
-    "c-batch": ("cmsg", ""), "c-each": ("cmsg", ""), "cfan": ("cfan", ""),
+    "c-feed": ("cmsg", ""), "c-batch": ("cmsg", ""),
+    "c-each": ("cmsg", ""), "cfan": ("cfan", ""),
     "zmq": ("cpair-zmq", "libzmq3-dev"), "nng": ("cpair-nng", "libnng-dev"),
     "jansson": ("cjansson", "libjansson-dev and libmsgpack-dev"),
 }

@@ -83,13 +83,14 @@ class Proc:
         self.stop()
 
     def complaint(self):
-        """The last line the command wrote to stderr, for reports."""
+        """The last two lines that it wrote to stderr, for reports."""
         try:
             with open(self.log, "r", errors="replace") as f:
                 lines = [l.strip() for l in f if l.strip()]
         except OSError:
             lines = []
-        return lines[-1][:160] if lines else "nothing on stderr"
+        return " | ".join(lines[-2:])[:240] if lines \
+            else "nothing on stderr"
 
     def line(self, timeout):
         """The next line of stdout, or BenchError."""
@@ -109,11 +110,14 @@ class Proc:
 
     def finish(self, timeout):
         """Wait for exit status 0, or BenchError."""
+        pidfd = os.pidfd_open(self.pid)  # wait(timeout) would poll
         try:
-            status = self.popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise NoAnswer(f"{self.name}: not done in {timeout:g} s "
-                           f"({self.complaint()})") from None
+            if not select.select([pidfd], [], [], timeout)[0]:
+                raise NoAnswer(f"{self.name}: not done in {timeout:g} s "
+                               f"({self.complaint()})")
+        finally:
+            os.close(pidfd)
+        status = self.popen.wait()
         if status != 0:
             raise BenchError(f"{self.name}: exit status {status} "
                              f"({self.complaint()})")

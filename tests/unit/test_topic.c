@@ -241,7 +241,8 @@ subscribing(void)
 		n += ipc_batch_count(&out);
 		ipc_batch_clear(&out);
 	}
-	is_u64(n, 2 * IPC_BATCH - 28, "a new link is told again, without any input");
+	is_u64(n, 2 * IPC_BATCH - 28,
+	    "a new link is told again, without any input");
 	v[7] = "a.b c";
 	ok(ipc_stage_topic.check(&cfg, NULL) == IPC_E_USAGE, "a bad pattern");
 	free(st.state);
