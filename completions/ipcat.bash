@@ -5,7 +5,7 @@
 # what readline has as a word of its own is cut off from the answers.
 
 _ipcat_verbs='send listen relay help'
-_ipcat_schemes='tcp:// unix: vsock:// fifo:// file:// replay: tty:// pty: exec: sh: fd: null:'
+_ipcat_schemes='tcp:// udp:// unix: unixpacket: unixgram: vsock:// fifo:// file:// replay: tty:// pty: exec: sh: fd: null:'
 _ipcat_topics='send listen relay help transports stages exit-codes'
 
 _ipcat_options()

@@ -343,7 +343,10 @@ ipc_port_detach(struct ipc_pipeline *pl)
 		ex->ops->failed(ex, p->role, p->index, pl->err);
 	else if (p->attached)
 		ex->ops->detach(ex, p, pl->err, status);
-	/* Our own stdout or stdin is broken: nobody can use the rest. */
+	/* Our own stdout or stdin: whatever the behaviour makes of it, it
+	 * counts; when it is broken nobody can use the rest. */
+	if (p->role == IPC_ROLE_LOCAL && pl->err != NULL)
+		ipc_run_note(ex->run, pl->err);
 	if (p->role == IPC_ROLE_LOCAL && pl->err != NULL &&
 	    pl->err->code == IPC_E_NET)
 		ipc_run_end(ex->run, pl->err);

@@ -186,9 +186,8 @@ add_output(struct ipc_plan *plan, struct ipc_error *err)
 	}
 	if (ipc_output_config(cfg, set->format, err) < 0)
 		return IPC_E_USAGE;
-	/* A template says itself where a line ends. */
-	if (set->format != NULL)
-		s->out_raw = true;
+	/* They say themselves where a line ends. */
+	s->out_raw = true;
 	return 0;
 }
 

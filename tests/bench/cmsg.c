@@ -9,9 +9,9 @@
  *                                        write for each, or one for 64 KiB
  *   cmsg feed ADDR                       stdin to a connection, unchanged
  *
- * pull and feed are the far ends of what is measured.  pull says "ready" when
- * it listens.  Results are JSON, one line each.  Every byte is checked, so
- * the limits are those of programs that look at what they get.
+ * pull says "ready" when it listens, and looks at the number and the length of
+ * each message, count at every byte.  The limits are thus those of programs
+ * that look at what they get.  Results are JSON, one line each.
  */
 #include "msgs.h"
 
@@ -95,7 +95,7 @@ run_count(char **argv)
 
 	msgs_init(&m, size_arg(argv[2]));
 	bench_setup(bench_number(argv[3], 1, 3600, "SECONDS"));
-	msgs_drain(&m, f, 0, &ns);
+	msgs_drain(&m, f, 0, true, &ns);
 	report(&m, ns);
 	return 0;
 }
@@ -118,7 +118,7 @@ run_pull(char **argv)
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		bench_die_errno("accept");
-	msgs_drain(&m, FRAMING_LEN32, fd, &ns);
+	msgs_drain(&m, FRAMING_LEN32, fd, false, &ns);
 	report(&m, ns);
 	return 0;
 }

@@ -2,15 +2,15 @@
  * cpair: a messaging library as a benchmark candidate.
  *
  *   cpair pull ADDR SIZE SECONDS     check and count until the end message
- *   cpair push ADDR SIZE MS          send for a time, then the end message
+ *   cpair push ADDR SIZE MS          send those of stdin (len32), but no
+ *                                    longer than this, then the end message
  *   cpair rep ADDR SECONDS           give every request back
  *   cpair req ADDR COUNT [CPU]       round trips of 64 bytes, one at a time
  *
- * Built once with each library (cpair.h).  Messages are made and checked in
- * memory by the same code as everywhere else here (msgs.h): there is no file
- * and no pipe behind it.  The end message is one byte.  push stays when it is
- * done, because closing may throw away what is still queued: whoever started
- * it ends it.  pull and rep say "ready" when they listen.
+ * Built once with each library (cpair.h).  pull looks at the number and the
+ * length of each message and drops it.  The end message is one byte.  push
+ * stays when it is done, because closing may throw away what is still queued:
+ * whoever started it ends it.  pull and rep say "ready" when they listen.
  */
 #include "cpair.h"
 #include "msgs.h"
@@ -23,6 +23,7 @@
 
 #define SIZE 64
 #define MAX_SECONDS 30
+#define READ_SIZE (256 * 1024)
 
 static void
 open_at(enum pair_role role, const char *addr)
@@ -70,31 +71,50 @@ run_pull(char **argv)
 			start = bench_now_ns();
 		if (len == 1)
 			break;
-		if (!msgs_take(&m, p, len))
+		if (!msgs_count(&m, p, len))
 			msgs_wrong(&m, p, len);
 	}
 	report(&m, bench_now_ns() - start);
 	return 0;
 }
 
+/* One read's worth of messages from stdin; false at its end. */
+static bool
+push_some(struct msgs *m, uint8_t *buf, size_t size, size_t *have)
+{
+	size_t frame = msgs_frame_size(m, FRAMING_LEN32), off = 0;
+	ssize_t n = read(0, buf + *have, size - *have);
+
+	if (n < 0)
+		bench_die_errno("read");
+	*have += (size_t)n;
+	for (; *have - off >= frame; off += frame, m->n++)
+		pair_send(buf + off + 4, m->size);
+	*have -= off;
+	memmove(buf, buf + off, *have);
+	return n > 0;
+}
+
 static int
 run_push(char **argv)
 {
 	unsigned ms = bench_number(argv[3], 1, 60000, "MS");
+	size_t size, have = 0;
 	uint64_t start, stop;
 	struct msgs m;
+	uint8_t *buf;
 
 	msgs_init(&m, bench_number(argv[2], MSG_DIGITS, MSG_MAX, "SIZE"));
+	size = READ_SIZE + m.size + FRAME_MAX;
+	buf = malloc(size);
+	if (buf == NULL)
+		bench_die("out of memory");
 	bench_setup(ms / 1000 + MAX_SECONDS);
 	open_at(PAIR_PUSH, argv[1]);
 	start = bench_now_ns();
 	stop = start + (uint64_t)ms * 1000000u;
-	do {
-		for (int i = 0; i < 16; i++) {	/* the clock costs, too */
-			pair_send(m.next, m.size);
-			msgs_step(&m);
-		}
-	} while (bench_now_ns() < stop);
+	while (push_some(&m, buf, size, &have) && bench_now_ns() < stop)
+		continue;
 	pair_send("", 1);
 	report(&m, bench_now_ns() - start);
 	while (pause() < 0)

@@ -71,8 +71,9 @@ msgs_put(struct msgs *m, enum framing f, uint8_t *to)
 	return to;
 }
 
-size_t
-msgs_cut(struct msgs *m, enum framing f, const uint8_t *buf, size_t len)
+/* Checks the whole frames in buf; returns the bytes they took. */
+static size_t
+cut(struct msgs *m, enum framing f, bool whole, const uint8_t *buf, size_t len)
 {
 	size_t frame = msgs_frame_size(m, f), off = 0;
 
@@ -83,14 +84,15 @@ msgs_cut(struct msgs *m, enum framing f, const uint8_t *buf, size_t len)
 		    get_be32(p) != m->size)
 			bench_die("message %" PRIu64 ": a wrong frame", m->n);
 		p += f == FRAMING_LEN32 ? 4 : 0;
-		if (!msgs_take(m, p, m->size))
+		if (whole ? !msgs_take(m, p, m->size) :
+		    !msgs_count(m, p, m->size))
 			msgs_wrong(m, p, m->size);
 	}
 	return off;
 }
 
 void
-msgs_drain(struct msgs *m, enum framing f, int fd, uint64_t *ns)
+msgs_drain(struct msgs *m, enum framing f, int fd, bool whole, uint64_t *ns)
 {
 	size_t size = BUF_SIZE + msgs_frame_size(m, f), have = 0, used;
 	uint8_t *buf = malloc(size);
@@ -107,7 +109,7 @@ msgs_drain(struct msgs *m, enum framing f, int fd, uint64_t *ns)
 		if (start == 0)
 			start = bench_now_ns();
 		have += (size_t)n;
-		used = msgs_cut(m, f, buf, have);
+		used = cut(m, f, whole, buf, have);
 		have -= used;
 		memmove(buf, buf + used, have);
 	}

@@ -3,8 +3,9 @@
  *
  * A message of SIZE bytes is its number in 16 hexadecimal digits, then the
  * letters a to z over and over.  It holds no line feed, so that it can travel
- * as a line.  The check compares every byte with the message that must come
- * next, so a lost, doubled, reordered or garbled one is found at once.
+ * as a line.  A receiver compares it with the message that must come next, so
+ * a lost, doubled or reordered one is found at once, and a garbled one, too,
+ * where every byte is compared.
  */
 #ifndef IPCAT_BENCH_MSGS_H
 #define IPCAT_BENCH_MSGS_H
@@ -52,6 +53,16 @@ msgs_take(struct msgs *m, const void *data, size_t len)
 	return true;
 }
 
+/* The same, but only the length and the number are looked at. */
+static inline bool
+msgs_count(struct msgs *m, const void *data, size_t len)
+{
+	if (len != m->size || memcmp(m->next, data, MSG_DIGITS) != 0)
+		return false;
+	msgs_step(m);
+	return true;
+}
+
 /* Die because a message is not the next one. */
 _Noreturn void msgs_wrong(const struct msgs *m, const void *data, size_t len);
 
@@ -65,13 +76,10 @@ msgs_frame_size(const struct msgs *m, enum framing f)
 uint8_t *msgs_put(struct msgs *m, enum framing f, uint8_t *to);
 
 /*
- * Frames from the start of buf[0..len): all whole ones are checked, or die.
- * Returns the bytes they took.
+ * Frames from fd to its end, checked, or die; `whole`: every byte of them.
+ * *ns from the first byte to the end.
  */
-size_t msgs_cut(struct msgs *m, enum framing f, const uint8_t *buf,
-    size_t len);
-
-/* Frames from fd to its end, checked; *ns from the first byte to the end. */
-void msgs_drain(struct msgs *m, enum framing f, int fd, uint64_t *ns);
+void msgs_drain(struct msgs *m, enum framing f, int fd, bool whole,
+    uint64_t *ns);
 
 #endif

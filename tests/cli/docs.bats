@@ -114,7 +114,7 @@ bash_offers() {
 	[ "$(bash_offers "ipcat send --log ")" = $'text\njson' ]
 	[ "$(bash_offers "ipcat send --log=j")" = json ]
 	[ "$(bash_offers "ipcat relay --workers ")" = auto ]
-	[ "$(bash_offers "ipcat relay --to un")" = unix: ]
+	[ "$(bash_offers "ipcat relay --to vs")" = vsock:// ]
 	[ "$(bash_offers "ipcat help st")" = stages ]
 	touch "$T/record"
 	[ "$(bash_offers "ipcat send --replay $T/rec")" = "$T/record" ]
@@ -368,6 +368,7 @@ examples_of() {
 @test "the examples of ipcat-send(1) run" { examples_of man/ipcat-send.1; }
 @test "the examples of ipcat-listen(1) run" { examples_of man/ipcat-listen.1; }
 @test "the examples of ipcat-relay(1) run" { examples_of man/ipcat-relay.1; }
+@test "the examples of ipcat-stages(7) run" { examples_of man/ipcat-stages.7; }
 @test "the examples of ipcat-endpoints(7) run" {
 	examples_of man/ipcat-endpoints.7
 }

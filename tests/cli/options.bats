@@ -412,7 +412,7 @@ sys.stdin.read()' <&"$TICK"
 	[[ $output == *bytes*"-x or -o"* ]]
 	[ ! -e "$T/rec" ]
 	run -0 ip relay --explain -C :0 127.0.0.1:1
-	[[ $output == *"stage "*crlf*"path "*staged*"-C"* ]]
+	[[ $output == *"at to "*crlf*"path "*messages*"-C"* ]]
 	run -0 ip relay --explain :0 pty:
 	[[ $output == *bytes*"not a plain stream descriptor"* ]]
 	run -0 ip listen --explain -k --echo "unix://$T/s" :0
