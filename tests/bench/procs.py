@@ -23,6 +23,10 @@ class BenchError(Exception):
     """A measurement that could not be made, with the reason."""
 
 
+class Skip(Exception):
+    """Something that the measurement needs is not installed."""
+
+
 class NoAnswer(BenchError):
     """A line that has not come yet; the process may still be at work."""
 
