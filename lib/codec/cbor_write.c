@@ -250,26 +250,33 @@ limbs(uint32_t *limb, const char *digits, size_t n)
 }
 
 static int
+too_big(struct ipc_codec *c, size_t digits)
+{
+	return ipc_codec_refuse(c, "integer of %zu digits is beyond %d"
+	    " bytes of a CBOR bignum", digits, IPC_CBOR_BIGNUM);
+}
+
+static int
 cbor_bigint(struct ipc_codec *c, bool negative, const char *digits, size_t n)
 {
 	uint32_t limb[IPC_CBOR_BIGNUM / 4 + 2] = { 0 };
-	uint8_t bytes[sizeof(limb)];
+	uint8_t bytes[sizeof(limb)] = { 0 };
 	const uint8_t *p = bytes;
 	size_t used;
 	int rc;
 
-	used = n <= BIG_DIGITS ? limbs(limb, digits, n) : SIZE_MAX;
-	for (size_t i = 0; negative && used != SIZE_MAX; i++)
+	if (n > BIG_DIGITS)
+		return too_big(c, n);
+	used = limbs(limb, digits, n);
+	for (size_t i = 0; negative && i < used; i++)
 		if (limb[i]-- != 0)	/* -1 - n is what the tag means */
 			break;
-	if (used <= IPC_CBOR_BIGNUM / 4 + 1)
-		for (size_t i = 0; i < used; i++)
-			put_be(bytes + i * 4, limb[used - 1 - i], 4);
-	for (used *= 4; used > 0 && used <= sizeof(bytes) && *p == 0; used--)
+	for (size_t i = 0; i < used; i++)
+		put_be(bytes + i * 4, limb[used - 1 - i], 4);
+	for (used *= 4; used > 0 && *p == 0; used--)
 		p++;
 	if (used > IPC_CBOR_BIGNUM)
-		return ipc_codec_refuse(c, "integer of %zu digits is beyond %d"
-		    " bytes of a CBOR bignum", n, IPC_CBOR_BIGNUM);
+		return too_big(c, n);
 	if (used <= 8) {		/* n = 2^64 less one */
 		uint64_t v = 0;
 

@@ -129,7 +129,7 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 		return IPC_TURN_DONE;
 	}
 	ipc_log_error(IPC_LOG_WARN, &full);
-	if (set->on_error == IPC_ON_ERROR_PASS) {
+	if (set->on_error == IPC_ON_ERROR_PASS && pass != NULL) {
 		ipc_count(&pl->w->counters.passed, 1);
 		*pass = true;
 		return IPC_TURN_GO;
