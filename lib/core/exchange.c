@@ -398,7 +398,7 @@ ipc_port_drain(struct ipc_pipeline *pl, struct ipc_dir *d,
 		p->ex->ops->put(p->ex, p, b);
 	before -= ipc_batch_count(b);
 	p->in_msgs += before;
-	d->msgs += before;
+	ipc_count(&pl->w->counters.msgs[0], before);
 	if (ipc_batch_count(b) == 0)
 		return IPC_TURN_GO;
 	ipc_end_want_read(d->src, pl->w, false);

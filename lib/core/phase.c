@@ -82,6 +82,23 @@ ipc_run_hand_over(struct ipc_run *run, const struct ipc_conn *c)
 	ipc_run_accepted(&run->workers[0], c);
 }
 
+/* -n: other connections have taken the last message.  What pl has taken
+ * already is delivered; its next look at its input is the last. */
+static void
+enough(struct ipc_worker *w, struct ipc_pipeline *pl)
+{
+	struct ipc_dir *d = &pl->dir[w->plan->count_dir];
+
+	if (d->done)
+		return;
+	if (d->flow == NULL) {
+		ipc_pipeline_abort(pl, NULL);
+	} else if (d->wait_src) {
+		d->wait_src = false;
+		ipc_worker_defer(w, pl);
+	}
+}
+
 /* This worker stops: no new connections, then none at all. */
 static void
 obey_phase(struct ipc_worker *w)
@@ -107,9 +124,9 @@ obey_phase(struct ipc_worker *w)
 			ipc_pipeline_abort(pl, NULL);
 		else if (w->run->ex != NULL)
 			continue;
-		else if (w->plan->max_msgs > 0 && !pl->dir[0].done &&
+		else if (w->plan->max_msgs > 0 &&
 		    atomic_load(&w->run->msgs) >= w->plan->max_msgs)
-			ipc_pipeline_abort(pl, NULL);	/* -n: enough */
+			enough(w, pl);
 		else if (w->run->signo != 0)
 			ipc_pipeline_drain(pl);
 	}

@@ -65,7 +65,6 @@ struct ipc_dir {
 	struct ipc_flow *flow;	/* messages: owned */
 	struct ipc_list wait;	/* on dst->waiters of a shared end */
 	uint64_t bytes;		/* written */
-	uint64_t msgs;		/* messages: written */
 	uint64_t hold_ns;	/* messages: a stage lets go then; 0 */
 	uint64_t small;		/* splice: bytes of the current sample */
 	uint64_t tokens;	/* --rate: bytes that may be read now */

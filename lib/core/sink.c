@@ -198,13 +198,16 @@ build(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b,
 	return 0;
 }
 
+/* The first n messages are with the kernel. */
 static void
-delivered(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b)
+delivered(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b,
+    uint32_t n)
 {
-	ipc_batch_drop(b);
-	d->msgs++;
+	for (uint32_t i = 0; i < n; i++)
+		ipc_batch_drop(b);
+	ipc_count(&pl->w->counters.msgs[d->index], n);
 	if (pl->port != NULL && d->index == 1)
-		ipc_port_sent(pl->port, 1);
+		ipc_port_sent(pl->port, n);
 }
 
 /* n bytes are out: which messages is that? */
@@ -214,18 +217,13 @@ account(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b,
 {
 	struct ipc_sink_room *r = pl->w->room;
 	struct ipc_sink *s = &d->flow->out;
+	uint32_t i;
 
-	for (uint32_t i = 0; i < r->nmsgs; i++) {
-		uint64_t left = r->flen[i] - s->sent;
-
-		if (n < left) {
-			s->sent += n;
-			return;
-		}
-		n -= left;
-		s->sent = 0;
-		delivered(pl, d, b);
-	}
+	n += s->sent;
+	for (i = 0; i < r->nmsgs && n >= r->flen[i]; i++)
+		n -= r->flen[i];
+	s->sent = n;
+	delivered(pl, d, b, i);
 }
 
 static ssize_t
@@ -358,11 +356,10 @@ drain_datagrams(struct ipc_pipeline *pl, struct ipc_dir *d,
 				return t;
 			continue;
 		}
-		for (int i = 0; i < n; i++) {
+		for (int i = 0; i < n; i++)
 			ipc_dir_wrote(pl, d, g[i].iov[0].iov_len +
 			    g[i].iov[1].iov_len, false);
-			delivered(pl, d, b);
-		}
+		delivered(pl, d, b, (uint32_t)n);
 	}
 	return IPC_TURN_GO;
 }
@@ -373,7 +370,9 @@ discard(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b)
 {
 	while (ipc_batch_count(b) > 0) {
 		ipc_dir_dropped(pl, d, b->m[b->head].len);
-		delivered(pl, d, b);
+		ipc_batch_drop(b);
+		if (pl->port != NULL && d->index == 1)
+			ipc_port_sent(pl->port, 1);
 	}
 }
 

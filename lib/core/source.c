@@ -66,6 +66,14 @@ add_message(struct ipc_source *s, struct ipc_batch *b, uint8_t *data,
 	return m;
 }
 
+/* May a frame be copied as it came?  Not JSON: what keeps two numbers apart
+ * belongs to neither, so each goes out with an LF of its own. */
+static bool
+carries_frame(uint8_t kind)
+{
+	return kind != IPC_FRAME_RAW && kind != IPC_FRAME_JSON;
+}
+
 /* Cut what is there.  1: messages were added; 0: more bytes are needed,
  * *need from the chunk's head; or an error about the first frame. */
 static int
@@ -99,7 +107,7 @@ cut(struct ipc_source *s, struct ipc_batch *b, uint64_t most, bool eof,
 			break;
 		m = add_message(s, b, p + fr.off, fr.len);
 		m->flags = fr.open ? IPC_MSG_OPEN : 0;
-		if (fr.off <= UINT8_MAX && s->un.f->kind != IPC_FRAME_RAW) {
+		if (fr.off <= UINT8_MAX && carries_frame(s->un.f->kind)) {
 			m->flags |= IPC_MSG_FRAMED;
 			m->raw_head = (uint8_t)fr.off;
 			m->raw_tail = (uint32_t)(fr.used - fr.off - fr.len);
@@ -132,7 +140,9 @@ make_room(struct ipc_worker *w, struct ipc_source *s, size_t need)
 		return true;
 	}
 	size = have * 2UL > IPC_POOL_CHUNK ? have * 2UL : IPC_POOL_CHUNK;
-	if (need > IPC_POOL_CHUNK && size > need)
+	/* No more than a frame whose length is known; a need of a byte or
+	 * two more is that of one whose end is looked for. */
+	if (need > IPC_POOL_CHUNK && size > need && need - have >= have / 4)
 		size = need;
 	n = size > IPC_POOL_CHUNK ? ipc_chunk_big((uint32_t)size) :
 	    have == 0 ? ipc_worker_chunk(w) : ipc_chunk_get(&w->chunks);

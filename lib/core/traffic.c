@@ -95,12 +95,16 @@ void
 ipc_run_enough(struct ipc_pipeline *pl)
 {
 	struct ipc_run *run = pl->w->run;
+	const struct ipc_plan *plan = run->plan;
 	int phase = IPC_RUNNING;
 
-	/* send: what comes back is still wanted. */
-	if (run->plan->verb == IPC_VERB_SEND && run->plan->count_dir == 0)
-		return;
-	ipc_dir_end(pl, &pl->dir[1 - run->plan->count_dir]);
+	if (plan->verb == IPC_VERB_SEND && plan->count_dir == 0)
+		return;		/* what comes back is still wanted */
+	/* relay: answers to what was counted come back, until TO ends; unless
+	 * it cannot be told that we ended. */
+	if (plan->verb != IPC_VERB_RELAY || pl->end[1].conn.tr == NULL ||
+	    (pl->end[1].conn.tr->caps & IPC_CAP_ENDLESS) != 0)
+		ipc_dir_end(pl, &pl->dir[1 - plan->count_dir]);
 	if (run->plan->once)
 		return;
 	atomic_compare_exchange_strong(&run->phase, &phase, IPC_DRAINING);

@@ -270,6 +270,15 @@ ipc_sock_shut_write(struct ipc_conn *c)
 	return shutdown(fd, SHUT_WR);
 }
 
+static int
+unacknowledged(int fd)
+{
+	int queued;
+
+	return ioctl(fd, SIOCOUTQ, &queued) != 0 ? -1 : queued < 0 ? 0 : queued;
+}
+
+/* With bytes on the way: did the connection end without them? */
 static bool
 is_reset(int fd)
 {
@@ -278,23 +287,24 @@ is_reset(int fd)
 
 	if ((ipc_fd_ready(fd, 0) & POLLERR) != 0)
 		return true;
-	/* A reader may have taken the error already. */
+	/* A reader may have taken the error already.  But the state is also
+	 * CLOSE after a good end, whose last ACK may have come just now. */
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-	    info.tcpi_state == TCP_CLOSE;
+	    info.tcpi_state == TCP_CLOSE && unacknowledged(fd) > 0;
 }
 
 ssize_t
 ipc_sock_unsent(struct ipc_conn *c)
 {
 	int fd = c->wfd >= 0 ? c->wfd : c->dialfd >= 0 ? c->dialfd : c->rfd;
-	int queued = 0;
+	int queued = unacknowledged(fd);
 
-	if (ioctl(fd, SIOCOUTQ, &queued) != 0)
+	if (queued < 0)
 		return -1;
 	if (queued > 0 ? is_reset(fd) :
 	    (ipc_fd_ready(fd, 0) & POLLERR) != 0) {
 		errno = ECONNRESET;
 		return -1;
 	}
-	return queued < 0 ? 0 : queued;
+	return queued;
 }
