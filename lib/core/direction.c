@@ -217,7 +217,7 @@ endless(const struct ipc_pipeline *pl, const struct ipc_dir *d,
 	if (o->done || o->src != d->dst || d->dst->conn.tr == NULL ||
 	    (d->dst->conn.tr->caps & IPC_CAP_ENDLESS) == 0)
 		return false;
-	return pl->port != NULL || (d->index == 0 && pl->w->plan->once &&
+	return pl->port != NULL || (d->index == 0 &&
 	    pl->w->plan->set->idle_ns == 0);
 }
 

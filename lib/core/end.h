@@ -32,6 +32,7 @@ struct ipc_end {
 	bool	rd_on, wr_on;	/* events are pending */
 	bool	rd_always, wr_always; /* never polled */
 	bool	wr_watch;	/* wev waits for a dead peer (EPOLLET) */
+	bool	told_lost;	/* that the kernel drops messages was said */
 	struct ipc_list waiters; /* shared end: dirs that wait for output */
 };
 

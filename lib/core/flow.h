@@ -60,6 +60,7 @@ struct ipc_flow {
 	struct ipc_batch *batch; /* owned while in flight: nsteps + 1 */
 	uint32_t nsteps;
 	bool	linked;		/* stages know that the connection is up */
+	bool	again;		/* sendm said EAGAIN, poll(2) that it can */
 	struct ipc_step step[];
 };
 
@@ -75,6 +76,10 @@ void ipc_flow_relink(struct ipc_pipeline *pl);
 enum ipc_turn ipc_source_fill(struct ipc_pipeline *pl, struct ipc_dir *d);
 /* Nothing to do for a while: let go of chunks. */
 void ipc_source_rest(struct ipc_pipeline *pl, struct ipc_source *s);
+
+/* Count and tell what the kernel dropped that was sent to e; ask: by a system
+ * call, else only what the messages told. */
+void ipc_source_lost(struct ipc_pipeline *pl, struct ipc_end *e, bool ask);
 
 /* Write the last batch.  GO: it is empty. */
 enum ipc_turn ipc_sink_drain(struct ipc_pipeline *pl, struct ipc_dir *d);
@@ -92,6 +97,9 @@ ipc_flow_last(const struct ipc_flow *f)
  */
 enum ipc_turn ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
     const struct ipc_msg *m, struct ipc_error *err, bool *pass);
+
+/* A message of pl is dropped because of err: count it, say so. */
+void ipc_flow_drop(struct ipc_pipeline *pl, const struct ipc_error *err);
 
 /* --- exchange.c: the port side of a direction --- */
 enum ipc_turn ipc_port_fill(struct ipc_pipeline *pl, struct ipc_dir *d,

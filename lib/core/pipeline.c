@@ -93,8 +93,10 @@ pipeline_free(struct ipc_pipeline *pl)
 			event_free(pl->childev[i]);
 	}
 	for (int i = 0; i < 2; i++)
-		if (pl->end[i].conn.tr != NULL)
+		if (pl->end[i].conn.tr != NULL) {
+			ipc_source_lost(pl, &pl->end[i], true);
 			ipc_settle_close(pl, &pl->end[i]);
+		}
 	stages_free(pl);
 	if (pl->timer != NULL)
 		event_free(pl->timer);
@@ -222,6 +224,12 @@ ipc_pipeline_run(struct ipc_pipeline *pl)
 {
 	bool more = false, rate = false;
 
+	if (pl->awaits) {
+		pl->awaits = false;
+		ipc_end_want_read(&pl->end[0], pl->w, false);
+		ipc_pipeline_start(pl);
+		return;
+	}
 	if (pl->state != IPC_PL_OPEN || pl->turning)
 		return;
 	if (pl->port != NULL && pl->port->aborted) {
@@ -492,12 +500,28 @@ ipc_pipeline_redial(struct ipc_pipeline *pl, bool clean)
 	dial_to(pl);
 }
 
+/* Datagrams have no end: what has come until now is all. */
+static void
+last_input(struct ipc_pipeline *pl)
+{
+	const struct ipc_conn *c = &pl->end[0].conn;
+	struct ipc_dir *d = &pl->dir[0];
+
+	if (c->tr == NULL || (c->tr->caps & IPC_CAP_ENDLESS) == 0 ||
+	    pl->state != IPC_PL_OPEN || d->done)
+		return;
+	d->last = true;
+	d->wait_src = false;
+	ipc_worker_defer(pl->w, pl);
+}
+
 void
 ipc_pipeline_drain(struct ipc_pipeline *pl)
 {
 	const struct ipc_plan *plan = pl->w->plan;
 	struct ipc_dir *d = &pl->dir[plan->swapped ? 0 : 1];
 
+	last_input(pl);
 	if (!plan->once) {
 		/* -k on a fifo or pty: nobody has come yet, and would have to
 		 * be waited for. */

@@ -82,6 +82,7 @@ struct ipc_dir {
 	bool	rate_wait;	/* waits for tokens, or for hold_ns */
 	bool	no_peer;	/* dst knows nobody to send to yet (udp) */
 	bool	enough;		/* -n: this was the last message */
+	bool	last;		/* src cannot end: what it has now is all */
 };
 
 enum ipc_pl_state {
@@ -124,6 +125,7 @@ struct ipc_pipeline {
 	uint8_t	state;			/* enum ipc_pl_state */
 	uint8_t	kills;			/* signals sent to left children */
 	bool	reopened;		/* the next opened FROM has begun */
+	bool	awaits;			/* starts when end[0] has input */
 	bool	gone[2];		/* child of that end was reaped */
 	bool	turning;		/* inside ipc_pipeline_run */
 	bool	dying;			/* abort was asked for during a turn */

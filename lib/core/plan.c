@@ -330,6 +330,26 @@ has_key(const struct ipc_point *pt, const char *key)
 	return false;
 }
 
+/* --allow and --deny need to know who a peer is. */
+static int
+check_rules(const struct ipc_plan *plan, struct ipc_error *err)
+{
+	for (uint32_t i = 0; i < plan->nfrom; i++) {
+		const struct ipc_point *pt = &plan->from[i];
+
+		if (plan->nallow + plan->ndeny == 0 || !pt->binds ||
+		    pt->accepts || (pt->ep.tr->caps & IPC_CAP_CREATE) == 0 ||
+		    pt->ep.tr->screen != NULL)
+			continue;
+		ipc_fail(err, IPC_E_USAGE, 0, "use mode=, user= and group= of "
+		    "the endpoint", "--allow and --deny cannot tell who "
+		    "writes to a %s:", pt->ep.scheme);
+		ipc_error_where(err, "%s", pt->ep.text);
+		return IPC_E_USAGE;
+	}
+	return 0;
+}
+
 /* Combinations that would lose data or mean nothing. */
 static int
 refuse(struct ipc_plan *plan, struct ipc_error *err)
@@ -461,6 +481,8 @@ ipc_plan_compile(struct ipc_plan *plan, enum ipc_verb verb,
 	if (r == 0)
 		r = rules(&plan->deny, &plan->ndeny, &set->deny, "--deny",
 		    err);
+	if (r == 0)
+		r = check_rules(plan, err);
 	if (r == 0)
 		r = refuse(plan, err);
 	if (r < 0)

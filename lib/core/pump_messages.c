@@ -106,6 +106,32 @@ ipc_flow_free(struct ipc_pipeline *pl, struct ipc_flow *f)
 	free(f);
 }
 
+/* A socket that serves many senders: what one of them does must not end it
+ * for the others.  Elsewhere a connection would be cut. */
+static bool
+serves_many(const struct ipc_pipeline *pl)
+{
+	const struct ipc_conn *c = &pl->end[0].conn;
+
+	return !pl->w->plan->once && c->tr != NULL &&
+	    c->tr->peer_of != NULL && (c->flags & IPC_CONN_BIND) != 0;
+}
+
+void
+ipc_flow_drop(struct ipc_pipeline *pl, const struct ipc_error *err)
+{
+	struct ipc_log_limit *l = &pl->w->limit;
+	uint64_t more;
+
+	ipc_count(&pl->w->counters.skipped, 1);
+	if (!serves_many(pl))
+		ipc_log_error(IPC_LOG_WARN, err);
+	else if (ipc_log_allow(l, ipc_now(), &more))
+		ipc_log(IPC_LOG_WARN, err->where, "%s (%" PRIu64
+		    " more of the kind)", err->what, more);
+	ipc_pipeline_note(pl, err);
+}
+
 enum ipc_turn
 ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
     const struct ipc_msg *m, struct ipc_error *err, bool *pass)
@@ -122,22 +148,28 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 		full = *err;
 	ipc_error_where(&full, "%s", ipc_end_text(pl->port != NULL ?
 	    &pl->end[0] : d->src, where));
+	if (err->code == IPC_E_DATA && serves_many(pl) &&
+	    (set->on_error != IPC_ON_ERROR_PASS || pass == NULL)) {
+		ipc_flow_drop(pl, &full);
+		if (pass != NULL)
+			*pass = false;
+		return IPC_TURN_GO;
+	}
 	if (err->code != IPC_E_DATA || set->on_error == IPC_ON_ERROR_STOP ||
 	    (set->on_error == IPC_ON_ERROR_PASS && pass == NULL)) {
 		pl->reset = pl->flush = true;
 		ipc_pipeline_abort(pl, &full);
 		return IPC_TURN_DONE;
 	}
-	ipc_log_error(IPC_LOG_WARN, &full);
 	if (set->on_error == IPC_ON_ERROR_PASS && pass != NULL) {
+		ipc_log_error(IPC_LOG_WARN, &full);
 		ipc_count(&pl->w->counters.passed, 1);
 		*pass = true;
 		return IPC_TURN_GO;
 	}
-	ipc_count(&pl->w->counters.skipped, 1);
+	ipc_flow_drop(pl, &full);
 	if (pass != NULL)
 		*pass = false;
-	ipc_pipeline_note(pl, &full);
 	return IPC_TURN_GO;
 }
 
@@ -185,6 +217,20 @@ step_failed(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i,
 	return IPC_TURN_GO;
 }
 
+/* Who a message of a socket with many peers is from. */
+static const char *
+sender_text(void *arg, uint64_t tag)
+{
+	struct ipc_pipeline *pl = arg;
+	const struct ipc_conn *c = &pl->end[0].conn;
+	struct ipc_end one = { .conn = { .ep = c->ep } };
+
+	if (c->tr == NULL || c->tr->peer_of == NULL ||
+	    !c->tr->peer_of(c, tag, &one.conn.peer))
+		return pl->peer_text == NULL ? "" : pl->peer_text;
+	return ipc_end_text(&one, pl->w->sender);
+}
+
 static enum ipc_turn
 run_step(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i)
 {
@@ -196,6 +242,8 @@ run_step(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i)
 		.in = &f->batch[i],
 		.out = &f->batch[i + 1],
 		.peer = pl->peer_text,
+		.peer_of = sender_text,
+		.arg = pl,
 	};
 	int (*fn)(struct ipc_stage *, struct ipc_io *, struct ipc_error *) =
 	    s->tx ? ops->tx : ops->rx;

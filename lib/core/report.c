@@ -144,6 +144,24 @@ ipc_run_totals(struct ipc_run *run, struct ipc_totals *t)
 	}
 }
 
+void
+ipc_run_kernel_lost(struct ipc_run *run)
+{
+	struct ipc_totals t;
+	bool mild = !run->has_result || run->result.code == IPC_E_DEADLINE ||
+	    run->result.code == IPC_E_SIGNAL;
+
+	ipc_run_totals(run, &t);
+	if (t.kernel_lost == 0 || !mild)
+		return;
+	memset(&run->result, 0, sizeof(run->result));
+	ipc_fail(&run->result, IPC_E_DATA, 0, "give the endpoint a larger "
+	    "rcvbuf=, up to net.core.rmem_max, or send more slowly",
+	    "%" PRIu64 " messages were lost: they came faster than they were "
+	    "read", t.kernel_lost);
+	run->has_result = true;
+}
+
 static uint64_t
 rate_of(uint64_t bytes, uint64_t ns)
 {

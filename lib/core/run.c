@@ -288,6 +288,8 @@ ipc_run_plan(const struct ipc_plan *plan, ipc_report_fn *report,
 		ipc_report_progress(&run, true);
 	if (r == 0 && plan->set->stats)
 		ipc_report_stats(&run);
+	if (r == 0)
+		ipc_run_kernel_lost(&run);
 	if (r == 0 && run.has_result) {
 		*err = run.result;
 		r = err->code;

@@ -127,5 +127,8 @@ struct ipc_totals {
 	    kernel_lost;
 };
 void ipc_run_totals(struct ipc_run *run, struct ipc_totals *t);
+/* When all is over: messages that the kernel dropped are worse than a signal
+ * or a deadline. */
+void ipc_run_kernel_lost(struct ipc_run *run);
 
 #endif

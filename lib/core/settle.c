@@ -113,6 +113,7 @@ drop_input(struct ipc_pipeline *pl)
 
 		if (!d->cut || !d->src->open || d->src->pl == NULL ||
 		    (d->src->conn.flags & IPC_CONN_SOCKET) == 0 ||
+		    (d->src->conn.tr->caps & IPC_CAP_ENDLESS) != 0 ||
 		    (c = ipc_worker_chunk(pl->w)) == NULL)
 			continue;
 		ipc_end_shut(d->src);

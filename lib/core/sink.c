@@ -9,15 +9,19 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "core/exchange.h"
 #include "core/flow.h"
 #include "core/plan.h"
 #include "core/worker.h"
+#include "transport/fdio.h"
 
 #define DGRAMS 64		/* of one sendm */
+#define FULL_PEER_NS 2000000ULL	/* until a full receiver is tried again */
 
 /* More bytes for the vector; merged with the last part when they touch. */
 static void
@@ -292,8 +296,33 @@ drain_stream(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b)
 	return IPC_TURN_GO;
 }
 
+/* The first message of b cannot reach the sender that it is to answer; the
+ * others have nothing to do with that. */
+static enum ipc_turn
+no_answer(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b,
+    int e)
+{
+	struct ipc_error err = { 0 };
+	char who[IPC_IDENT_TEXT], where[IPC_END_TEXT];
+	struct ipc_ident id = { 0 };
+	const struct ipc_conn *c = &d->dst->conn;
+
+	if (c->tr->peer_of != NULL)
+		c->tr->peer_of(c, b->m[b->head].tag, &id);
+	ipc_fail(&err, IPC_E_DATA, e == ENOENT ? 0 : e, NULL,
+	    e == ENOENT ? "an answer to somebody without a name, or heard of "
+	    "too long ago" : "cannot answer %s", ipc_ident_text(who, &id));
+	ipc_error_where(&err, "%s", ipc_end_text(d->dst, where));
+	ipc_flow_drop(pl, &err);
+	ipc_batch_drop(b);
+	if (pl->port != NULL && d->index == 1)
+		ipc_port_sent(pl->port, 1);
+	return IPC_TURN_GO;
+}
+
+/* Tags mean something on the conn that they come from alone: in an answer. */
 static int
-build_datagrams(struct ipc_dgram *g, struct ipc_batch *b)
+build_datagrams(struct ipc_dgram *g, struct ipc_batch *b, bool answers)
 {
 	int n = 0;
 
@@ -304,32 +333,56 @@ build_datagrams(struct ipc_dgram *g, struct ipc_batch *b)
 		g[n].iov[0].iov_len = IPC_MSG_HDR - m->hdr_off;
 		g[n].iov[1].iov_base = m->data;
 		g[n].iov[1].iov_len = m->len;
-		g[n].tag = m->tag;
+		g[n].tag = answers ? m->tag : 0;
 	}
 	return n;
 }
 
-/* sendm refused the first message for what it is. */
+/* sendm failed for the first message; tag: whom it is for. */
 static enum ipc_turn
 datagram_error(struct ipc_pipeline *pl, struct ipc_dir *d,
-    struct ipc_batch *b, int e)
+    struct ipc_batch *b, uint64_t tag, int e)
 {
-	struct ipc_msg *m = &b->m[b->head];
+	const struct ipc_msg *m = &b->m[b->head];
 	struct ipc_error err = { 0 };
 
-	if (e == ENOENT && m->tag == 0 && !ipc_dir_other(pl, d)->done) {
+	if (e == ENOENT && tag == 0 && !ipc_dir_other(pl, d)->done) {
 		/* Nobody has written to us yet: wait for somebody. */
 		d->no_peer = d->wait_dst = true;
 		return IPC_TURN_WAIT;
 	}
-	if (e != EMSGSIZE && e != ENOENT && e != EINVAL)
+	if (tag != 0 && e != EMSGSIZE)
+		return no_answer(pl, d, b, e);
+	if (e != EMSGSIZE && e != ENOENT)
 		return ipc_dir_dst_error(pl, d, e);
-	ipc_fail(&err, IPC_E_DATA, e, e == EMSGSIZE ? "a stream transport "
-	    "has no such limit: use tcp: or unix:" : NULL,
+	ipc_fail(&err, IPC_E_DATA, e == ENOENT ? 0 : e, e == EMSGSIZE ?
+	    "a stream transport has no such limit: use tcp: or unix:" : NULL,
 	    e == ENOENT ? "there is nobody to send it to" :
 	    "%" PRIu32 " bytes are more than one message of this transport "
-	    "can hold", m->len);
+	    "can hold", m->len + (uint32_t)IPC_MSG_HDR - m->hdr_off);
 	return refuse(pl, d, b, &err);
+}
+
+/*
+ * The kernel takes no more now.  A socket without a connection may be ready
+ * for output all the same: it is the receiver that is full (unixgram), and
+ * nothing tells when it has room again.
+ */
+static enum ipc_turn
+datagrams_full(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	struct ipc_flow *f = d->flow;
+
+	if ((ipc_fd_ready(d->dst->conn.wfd, POLLOUT) & POLLOUT) == 0)
+		return ipc_dir_wait_dst(pl, d) == IPC_TURN_WAIT ?
+		    IPC_TURN_WAIT : IPC_TURN_GO;
+	f->again = !f->again;
+	if (f->again)
+		return IPC_TURN_GO;	/* room may have come just now */
+	ipc_end_want_read(d->src, pl->w, false);
+	d->hold_ns = ipc_now() + FULL_PEER_NS;
+	d->rate_wait = true;
+	return IPC_TURN_RATE;
 }
 
 static enum ipc_turn
@@ -337,25 +390,23 @@ drain_datagrams(struct ipc_pipeline *pl, struct ipc_dir *d,
     struct ipc_batch *b)
 {
 	struct ipc_conn *c = &d->dst->conn;
+	bool answers = d->dst == d->src || pl->port != NULL;
 
 	while (ipc_batch_count(b) > 0) {
 		struct ipc_dgram g[DGRAMS];
-		int n = c->tr->sendm(c, g, build_datagrams(g, b));
+		int n = c->tr->sendm(c, g, build_datagrams(g, b, answers));
 		enum ipc_turn t;
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN) {
-			if (ipc_dir_wait_dst(pl, d) == IPC_TURN_WAIT)
-				return IPC_TURN_WAIT;
-			continue;
-		}
 		if (n < 0) {
-			t = datagram_error(pl, d, b, errno);
+			t = errno == EAGAIN ? datagrams_full(pl, d) :
+			    datagram_error(pl, d, b, g[0].tag, errno);
 			if (t != IPC_TURN_GO)
 				return t;
 			continue;
 		}
+		d->flow->again = d->rate_wait = false;
 		for (int i = 0; i < n; i++)
 			ipc_dir_wrote(pl, d, g[i].iov[0].iov_len +
 			    g[i].iov[1].iov_len, false);

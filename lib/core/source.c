@@ -7,8 +7,11 @@
  * doubling as its bytes arrive, whatever its header claims.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "core/flow.h"
 #include "core/plan.h"
 #include "core/run.h"
@@ -317,6 +320,23 @@ bad_datagram(struct ipc_pipeline *pl, struct ipc_dir *d,
 	return ipc_flow_bad(pl, d, &m, &err, NULL);
 }
 
+void
+ipc_source_lost(struct ipc_pipeline *pl, struct ipc_end *e, bool ask)
+{
+	uint64_t n = e->conn.tr == NULL || e->conn.tr->lost == NULL ? 0 :
+	    e->conn.tr->lost(&e->conn, ask);
+	char where[IPC_END_TEXT];
+
+	if (n == 0)
+		return;
+	ipc_count(&pl->w->counters.kernel_lost, n);
+	if (!e->told_lost)
+		ipc_log(IPC_LOG_WARN, ipc_end_text(e, where), "this system "
+		    "drops messages, %" PRIu64 " so far: they come faster "
+		    "than they are read", n);
+	e->told_lost = true;
+}
+
 /* Somebody wrote to us: now there is somebody to answer. */
 static void
 wake_answers(struct ipc_pipeline *pl, struct ipc_dir *d)
@@ -345,11 +365,16 @@ fill_datagrams(struct ipc_pipeline *pl, struct ipc_dir *d,
 	do
 		n = c->tr->recvm(c, g, want);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN && d->last) {
+		d->src_eof = true;
+		return IPC_TURN_GO;
+	}
 	if (n < 0)
 		return errno == EAGAIN ? ipc_dir_wait_src(pl, d) :
 		    ipc_dir_src_error(pl, d, errno);
 	d->src_eof = n == 0;
-	s->drained = n > 0 && n < want;
+	s->drained = n > 0 && n < want && !d->last;
+	ipc_source_lost(pl, d->src, false);
 	wake_answers(pl, d);
 	for (int i = 0; i < n; i++) {
 		enum ipc_turn t;

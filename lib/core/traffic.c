@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "core/dial.h"
+#include "core/flow.h"
 #include "core/hosts.h"
 #include "core/pipeline.h"
 #include "core/port.h"
@@ -32,7 +33,8 @@ static void
 judge(struct ipc_pipeline *pl)
 {
 	struct ipc_run *run = pl->w->run;
-	bool finite = run->plan->once || run->plan->max_take > 0;
+	bool finite = run->plan->once || run->plan->max_take > 0 ||
+	    run->plan->max_msgs > 0;
 	struct ipc_error err = { 0 };
 
 	if (pl->err == NULL && pl->uncertain > 0)
@@ -91,6 +93,34 @@ ipc_run_pipeline_done(struct ipc_pipeline *pl)
 	}
 }
 
+/* --allow and --deny, for each message of a socket that many write to. */
+static bool
+admit_sender(void *arg, const struct ipc_ident *id)
+{
+	struct ipc_worker *w = arg;
+	const struct ipc_plan *plan = w->plan;
+	char who[IPC_IDENT_TEXT];
+
+	if (ipc_rules_admit(plan->allow, plan->nallow, plan->deny,
+	    plan->ndeny, id))
+		return true;
+	ipc_count(&w->counters.refused, 1);
+	ipc_log(IPC_LOG_INFO, NULL, "refused a message of %s",
+	    ipc_ident_text(who, id));
+	return false;
+}
+
+static void
+screen(struct ipc_pipeline *pl)
+{
+	const struct ipc_plan *plan = pl->w->plan;
+	struct ipc_conn *c = &pl->end[0].conn;
+
+	if (plan->nallow + plan->ndeny > 0 && c->tr->screen != NULL &&
+	    (c->flags & IPC_CONN_BIND) != 0)
+		c->tr->screen(c, admit_sender, pl->w);
+}
+
 void
 ipc_run_enough(struct ipc_pipeline *pl)
 {
@@ -111,6 +141,30 @@ ipc_run_enough(struct ipc_pipeline *pl)
 	ipc_run_wake(run);
 }
 
+/* The socket lives on, with all that waits in it; who comes next begins the
+ * next pipeline. */
+static void
+pass_on(struct ipc_pipeline *pl)
+{
+	struct ipc_end *e = &pl->end[0];
+	struct ipc_pipeline *next = ipc_pipeline_new(pl->w);
+
+	if (next == NULL)
+		return;
+	next->opened_from = pl->opened_from;
+	ipc_source_lost(pl, e, true);
+	next->end[0].conn = e->conn;
+	next->end[0].conn.wfd = e->conn.rfd;	/* it may have been shut */
+	next->end[0].told_lost = e->told_lost;
+	e->conn.tr = NULL;
+	e->conn.rfd = e->conn.wfd = -1;
+	ipc_end_close(e);
+	ipc_end_opened(&next->end[0]);
+	next->awaits = ipc_end_want_read(&next->end[0], next->w, true);
+	if (!next->awaits)
+		ipc_pipeline_start(next);
+}
+
 void
 ipc_run_reopen(struct ipc_pipeline *pl)
 {
@@ -125,7 +179,10 @@ ipc_run_reopen(struct ipc_pipeline *pl)
 		atomic_store(&run->phase, IPC_DRAINING);
 		return;
 	}
-	ipc_run_open_from(run, pl->opened_from - 1);
+	if ((pl->end[0].conn.tr->caps & IPC_CAP_ENDLESS) != 0)
+		pass_on(pl);
+	else
+		ipc_run_open_from(run, pl->opened_from - 1);
 }
 
 bool
@@ -209,6 +266,7 @@ on_from(void *arg, struct ipc_conn *conn, const struct ipc_error *err)
 		return;
 	}
 	pl->end[0].conn = *conn;
+	screen(pl);
 	atomic_fetch_add(&run->taken, 1);
 	if (conn->tr->created_text != NULL)
 		conn->tr->created_text(conn, run->created[pl->opened_from - 1],

@@ -16,7 +16,9 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/log.h"
 #include "base/msg.h"
+#include "core/end.h"
 
 struct ipc_error;
 struct ipc_pipeline;
@@ -90,6 +92,8 @@ struct ipc_worker {
 	struct ipc_batch *batches;	/* owned: one set, kept warm */
 	uint32_t nbatches;
 	struct ipc_pipeline *spare;	/* one freed pipeline, kept warm */
+	struct ipc_log_limit limit;	/* of messages that are dropped */
+	char	sender[IPC_END_TEXT];	/* scratch: who sent a datagram */
 	struct ipc_counters counters;
 };
 

@@ -249,12 +249,14 @@ output_tx(struct ipc_stage *st, struct ipc_io *io, struct ipc_error *err)
 {
 	const struct output *o = st->cfg;
 	struct state *s = st->state;
-	const char *peer = io->peer == NULL ? "" : io->peer;
+	const char *all = io->peer == NULL ? "" : io->peer;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	while (ipc_batch_count(io->in) > 0 && ipc_batch_room(io->out) > 0) {
 		const struct ipc_msg *m = &io->in->m[io->in->head];
+		const char *peer = m->tag == 0 || io->peer_of == NULL ? all :
+		    io->peer_of(io->arg, m->tag);
 		struct ipc_text *t = &s->text;
 		uint8_t *room;
 

@@ -34,6 +34,10 @@ struct ipc_io {
 	struct ipc_batch *out;	/* borrowed; the stage adds at its tail */
 	struct ipc_batch *back;	/* borrowed; opposite direction, or NULL */
 	const char *peer;	/* borrowed: who is on the wire side, as text */
+	/* Who msg.tag is, where one wire has many peers; valid until the next
+	 * call.  NULL: peer is all there is. */
+	const char *(*peer_of)(void *arg, uint64_t tag);
+	void	*arg;		/* of peer_of */
 	uint64_t now_ns;	/* CLOCK_MONOTONIC, read once per turn */
 };
 

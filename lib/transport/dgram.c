@@ -6,6 +6,7 @@
 #include "transport/dgram.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,14 +16,25 @@
 #include "transport/transport.h"
 
 #define SLOTS 64
-#define CONTROL 64		/* overflow counter, or credentials */
+#define CONTROL 128		/* overflow counter, credentials, addresses */
 #define BUCKETS 1024
 #define NOBODY UINT16_MAX
+#define NAMELESS NOBODY		/* the tag of who cannot be answered */
 
 _Static_assert(IPC_DGRAM_SENDERS < NOBODY, "an index is 16 bits");
 
+/* What a message brought besides its bytes. */
+struct extras {
+	struct ucred cred;	/* unix; known if has_cred */
+	struct in_pktinfo to4;	/* where it was sent to: level 0 is unknown */
+	struct in6_pktinfo to6;
+	int	level;		/* IPPROTO_IP, IPPROTO_IPV6 */
+	bool	has_cred;
+};
+
 struct sender {
 	struct ipc_addr addr;
+	struct extras x;	/* of its last message */
 	uint32_t gen;		/* of the slot; a tag must have the same */
 	uint16_t chain;		/* next in its bucket */
 	uint16_t newer, older;	/* in order of use */
@@ -41,6 +53,8 @@ struct ipc_dgrams {
 	struct senders *who;	/* owned; NULL: connected */
 	void	*own;		/* the transport's */
 	struct ipc_addr to;	/* len 0: untagged goes to the newest */
+	ipc_admit_fn *admit;	/* NULL: everybody */
+	void	*admit_arg;	/* borrowed */
 	uint64_t lost;		/* not told to core yet */
 	uint32_t drops;		/* SO_RXQ_OVFL, as last seen */
 	bool	ended;		/* SOCK_SEQPACKET: the end was seen */
@@ -177,13 +191,14 @@ tag_of(const struct senders *w, uint16_t i)
 
 /* The tag of a sender, who is now the newest. */
 static uint64_t
-know(struct senders *w, const struct sockaddr *sa, socklen_t len)
+know(struct senders *w, const struct sockaddr *sa, socklen_t len,
+    const struct extras *x)
 {
 	uint32_t b = bucket_of(sa, len);
 	uint16_t i = w->bucket[b];
 
 	if (len <= sizeof(sa->sa_family))
-		return 0;		/* it has no name: nobody to answer */
+		return NAMELESS;
 	while (i != NOBODY && (w->s[i].addr.len != len ||
 	    memcmp(&w->s[i].addr.sa, sa, len) != 0))
 		i = w->s[i].chain;
@@ -198,6 +213,7 @@ know(struct senders *w, const struct sockaddr *sa, socklen_t len)
 		unlink_use(w, i);
 		link_newest(w, i);
 	}
+	w->s[i].x = *x;
 	return tag_of(w, i);
 }
 
@@ -214,6 +230,21 @@ find(struct senders *w, uint64_t tag)
 	return &w->s[i];
 }
 
+static void
+identify(struct ipc_ident *id, const struct sockaddr *sa, socklen_t len,
+    const struct extras *x)
+{
+	ipc_ident_from(id, sa, len);
+	if (!x->has_cred)
+		return;
+	/* Who has no name has no address either. */
+	id->family = AF_UNIX;
+	id->has_cred = true;
+	id->pid = x->cred.pid;
+	id->uid = x->cred.uid;
+	id->gid = x->cred.gid;
+}
+
 bool
 ipc_dgram_peer_of(const struct ipc_conn *c, uint64_t tag,
     struct ipc_ident *out)
@@ -223,7 +254,7 @@ ipc_dgram_peer_of(const struct ipc_conn *c, uint64_t tag,
 
 	if (s == NULL)
 		return false;
-	ipc_ident_from(out, &s->addr.sa, s->addr.len);
+	identify(out, &s->addr.sa, s->addr.len, &s->x);
 	return true;
 }
 
@@ -248,28 +279,75 @@ receive(struct ipc_dgrams *g, int fd, int n)
 	return recvmmsg(fd, g->mm, (unsigned)n, MSG_DONTWAIT, NULL);
 }
 
-/* The kernel counts what it dropped since the socket was made. */
+/* The kernel counts what it dropped since the socket was made; what a message
+ * says is from when it was queued, so it may be behind what we asked. */
 static void
-note_drops(struct ipc_dgrams *g, struct msghdr *h)
+note_drops(struct ipc_dgrams *g, uint32_t drops)
 {
-	for (struct cmsghdr *cm = CMSG_FIRSTHDR(h); cm != NULL;
-	    cm = CMSG_NXTHDR(h, cm)) {
-		uint32_t drops;
+	if ((int32_t)(drops - g->drops) <= 0)
+		return;
+	g->lost += drops - g->drops;
+	g->drops = drops;
+}
 
-		if (cm->cmsg_level != SOL_SOCKET ||
-		    cm->cmsg_type != SO_RXQ_OVFL)
-			continue;
-		memcpy(&drops, CMSG_DATA(cm), sizeof(drops));
-		g->lost += drops - g->drops;
-		g->drops = drops;
+static void
+read_extra(struct ipc_dgrams *g, const struct cmsghdr *cm, struct extras *x)
+{
+	const void *p = CMSG_DATA(cm);
+	uint32_t drops;
+
+	if (cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SO_RXQ_OVFL) {
+		memcpy(&drops, p, sizeof(drops));
+		note_drops(g, drops);
+	} else if (cm->cmsg_level == SOL_SOCKET &&
+	    cm->cmsg_type == SCM_CREDENTIALS) {
+		memcpy(&x->cred, p, sizeof(x->cred));
+		x->has_cred = true;
+	} else if (cm->cmsg_level == IPPROTO_IP &&
+	    cm->cmsg_type == IP_PKTINFO) {
+		memcpy(&x->to4, p, sizeof(x->to4));
+		x->level = IPPROTO_IP;
+	} else if (cm->cmsg_level == IPPROTO_IPV6 &&
+	    cm->cmsg_type == IPV6_PKTINFO && x->level == 0) {
+		memcpy(&x->to6, p, sizeof(x->to6));
+		/* A group is nowhere to answer from, and an IPv4 address says
+		 * less than its own kind of message does. */
+		if (!IN6_IS_ADDR_MULTICAST(&x->to6.ipi6_addr) &&
+		    !IN6_IS_ADDR_V4MAPPED(&x->to6.ipi6_addr))
+			x->level = IPPROTO_IPV6;
 	}
+}
+
+static void
+read_extras(struct ipc_dgrams *g, struct msghdr *h, struct extras *x)
+{
+	x->has_cred = false;
+	x->level = 0;
+	if (g->kind.records)
+		return;		/* credentials that nobody asked for */
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(h); cm != NULL;
+	    cm = CMSG_NXTHDR(h, cm))
+		read_extra(g, cm, x);
+}
+
+static bool
+admitted(const struct ipc_dgrams *g, const struct msghdr *h,
+    const struct extras *x)
+{
+	struct ipc_ident id;
+
+	if (g->admit == NULL || g->who == NULL)
+		return true;
+	identify(&id, h->msg_name, h->msg_namelen, x);
+	return g->admit(g->admit_arg, &id);
 }
 
 int
 ipc_dgram_recv(struct ipc_conn *c, struct ipc_dgram *d, int n)
 {
 	struct ipc_dgrams *g = c->impl;
-	int got, i;
+	struct extras x;
+	int got, kept = 0;
 
 	if (g->ended)
 		return 0;
@@ -278,7 +356,7 @@ ipc_dgram_recv(struct ipc_conn *c, struct ipc_dgram *d, int n)
 	got = receive(g, c->rfd, n);
 	if (got < 0)
 		return -1;
-	for (i = 0; i < got; i++) {
+	for (int i = 0; i < got; i++) {
 		struct msghdr *h = &g->mm[i].msg_hdr;
 
 		if (g->kind.records && g->mm[i].msg_len == 0 &&
@@ -286,28 +364,105 @@ ipc_dgram_recv(struct ipc_conn *c, struct ipc_dgram *d, int n)
 			g->ended = true;
 			break;
 		}
-		d[i].iov[0] = (struct iovec){ g->iov[i].iov_base,
+		read_extras(g, h, &x);
+		if (!admitted(g, h, &x))
+			continue;
+		d[kept].iov[0] = (struct iovec){ g->iov[i].iov_base,
 		    g->mm[i].msg_len };
-		d[i].cut = (h->msg_flags & MSG_TRUNC) != 0;
-		d[i].tag = g->who == NULL ? 0 : know(g->who, h->msg_name,
-		    h->msg_namelen);
-		if (!g->kind.records)
-			note_drops(g, h);
+		d[kept].cut = (h->msg_flags & MSG_TRUNC) != 0;
+		d[kept++].tag = g->who == NULL ? 0 : know(g->who, h->msg_name,
+		    h->msg_namelen, &x);
 	}
-	return i;
+	if (kept > 0 || g->ended)
+		return kept;
+	errno = EAGAIN;		/* all were refused */
+	return -1;
+}
+
+void
+ipc_dgram_screen(struct ipc_conn *c, ipc_admit_fn *admit, void *arg)
+{
+	struct ipc_dgrams *g = c->impl;
+
+	g->admit = admit;
+	g->admit_arg = arg;
 }
 
 uint64_t
-ipc_dgram_lost(struct ipc_conn *c)
+ipc_dgram_lost(struct ipc_conn *c, bool ask)
 {
 	struct ipc_dgrams *g = c->impl;
-	uint64_t n = g->lost;
+	uint32_t mem[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(mem);
+	uint64_t n;
 
+	if (g == NULL)
+		return 0;
+	if (ask && c->rfd >= 0 && getsockopt(c->rfd, SOL_SOCKET, SO_MEMINFO,
+	    mem, &len) == 0 && len > SK_MEMINFO_DROPS * sizeof(mem[0]))
+		note_drops(g, mem[SK_MEMINFO_DROPS]);
+	n = g->lost;
 	g->lost = 0;
 	return n;
 }
 
 /* --- sending --- */
+
+static void
+put_control(struct msghdr *h, uint8_t *room, int level, int type,
+    const void *p, size_t n)
+{
+	struct cmsghdr *cm;
+
+	h->msg_control = room;
+	h->msg_controllen = CMSG_SPACE(n);
+	memset(room, 0, CMSG_SPACE(n));
+	cm = CMSG_FIRSTHDR(h);
+	if (cm == NULL)
+		return;
+	cm->cmsg_level = level;
+	cm->cmsg_type = type;
+	cm->cmsg_len = CMSG_LEN(n);
+	memcpy(CMSG_DATA(cm), p, n);
+}
+
+/* An answer comes from the address that the question went to: a peer that is
+ * connected takes it from no other. */
+static void
+answer_from(struct msghdr *h, uint8_t *room, const struct extras *x)
+{
+	if (x->level == IPPROTO_IP) {
+		struct in_pktinfo p = { .ipi_spec_dst = x->to4.ipi_spec_dst };
+
+		put_control(h, room, IPPROTO_IP, IP_PKTINFO, &p, sizeof(p));
+	} else if (x->level == IPPROTO_IPV6) {
+		struct in6_pktinfo p = { .ipi6_addr = x->to6.ipi6_addr };
+
+		put_control(h, room, IPPROTO_IPV6, IPV6_PKTINFO, &p,
+		    sizeof(p));
+	}
+}
+
+/* Where message d goes.  False: nobody. */
+static bool
+address(struct ipc_dgrams *g, struct msghdr *h, uint8_t *room,
+    const struct ipc_dgram *d)
+{
+	struct sender *s = find(g->who, d->tag);
+	struct ipc_addr *to = s == NULL ? NULL : &s->addr;
+
+	if (d->tag == 0 && g->to.len > 0) {
+		to = &g->to;
+		s = NULL;
+	}
+	if (to == NULL)
+		return false;
+	h->msg_name = &to->sa;
+	h->msg_namelen = to->len;
+	if (s != NULL)
+		answer_from(h, room, &s->x);
+	return true;
+}
 
 int
 ipc_dgram_send(struct ipc_conn *c, const struct ipc_dgram *d, int n)
@@ -323,16 +478,8 @@ ipc_dgram_send(struct ipc_conn *c, const struct ipc_dgram *d, int n)
 		memcpy(&h->msg_iov, &(const struct iovec *){ d[i].iov },
 		    sizeof(h->msg_iov));
 		h->msg_iovlen = 2;
-		if (g->who != NULL) {
-			struct sender *s = find(g->who, d[i].tag);
-			struct ipc_addr *to = d[i].tag == 0 && g->to.len > 0 ?
-			    &g->to : s == NULL ? NULL : &s->addr;
-
-			if (to == NULL)
-				break;
-			h->msg_name = &to->sa;
-			h->msg_namelen = to->len;
-		}
+		if (g->who != NULL && !address(g, h, g->control[i], &d[i]))
+			break;
 	}
 	if (i == 0) {
 		errno = ENOENT;

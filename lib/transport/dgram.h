@@ -5,6 +5,7 @@
  *
  * A tag is a slot of the sender table and its generation: when the table is
  * full the sender heard of longest ago is forgotten, and its tags are nobody.
+ * So is the tag of a sender without a name (an unbound unix socket).
  */
 #ifndef IPC_TRANSPORT_DGRAM_H
 #define IPC_TRANSPORT_DGRAM_H
@@ -14,12 +15,9 @@
 #include <sys/socket.h>
 
 #include "base/addr.h"
+#include "transport/transport.h"
 
-struct ipc_conn;
-struct ipc_dgram;
 struct ipc_dgrams;
-struct ipc_error;
-struct ipc_ident;
 
 #define IPC_DGRAM_SENDERS 4096	/* remembered by an unconnected socket */
 
@@ -37,10 +35,11 @@ int ipc_dgram_open(struct ipc_conn *c, const struct ipc_dgram_kind *kind,
     struct ipc_error *err);
 void ipc_dgram_close(struct ipc_conn *c);
 
-/* The recvm, sendm, lost and peer_of of transport.h. */
+/* The recvm, sendm, lost, screen and peer_of of transport.h. */
 int ipc_dgram_recv(struct ipc_conn *c, struct ipc_dgram *d, int n);
 int ipc_dgram_send(struct ipc_conn *c, const struct ipc_dgram *d, int n);
-uint64_t ipc_dgram_lost(struct ipc_conn *c);
+uint64_t ipc_dgram_lost(struct ipc_conn *c, bool ask);
+void ipc_dgram_screen(struct ipc_conn *c, ipc_admit_fn *admit, void *arg);
 bool ipc_dgram_peer_of(const struct ipc_conn *c, uint64_t tag,
     struct ipc_ident *out);
 

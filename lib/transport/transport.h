@@ -98,6 +98,9 @@ struct ipc_listener {
 	ino_t	ino;
 };
 
+/* May this peer talk to us? */
+typedef bool ipc_admit_fn(void *arg, const struct ipc_ident *id);
+
 #define IPC_ADDRS 16
 
 struct ipc_addrs {
@@ -177,9 +180,13 @@ struct ipc_transport {
 	 * still know), ECONNREFUSED and the like (d[0] was not sent). */
 	int (*recvm)(struct ipc_conn *c, struct ipc_dgram *d, int n);
 	int (*sendm)(struct ipc_conn *c, const struct ipc_dgram *d, int n);
-	/* Messages that the kernel dropped since the last call (full buffer,
-	 * SO_RXQ_OVFL).  NULL: it never does. */
-	uint64_t (*lost)(struct ipc_conn *c);
+	/* Messages that the kernel dropped since the last call (full buffer),
+	 * as far as those that were received tell; ask: a system call, for
+	 * the rest.  NULL: it never does. */
+	uint64_t (*lost)(struct ipc_conn *c, bool ask);
+	/* One conn has many peers: what comes from those that admit refuses
+	 * is not received.  NULL: conn->peer is all there is. */
+	void (*screen)(struct ipc_conn *c, ipc_admit_fn *admit, void *arg);
 	/* Who a tag is; false when no longer known.  NULL: conn->peer. */
 	bool (*peer_of)(const struct ipc_conn *c, uint64_t tag,
 	    struct ipc_ident *out);

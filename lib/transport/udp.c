@@ -67,7 +67,7 @@ static const struct ipc_opt udp_opts[] = {
 
 static const char *const bind_only[] = { "group", "source", "reuseaddr",
 	NULL };
-static const char *const dial_only[] = { "local", "broadcast", NULL };
+static const char *const dial_only[] = { "local", "broadcast", "loop", NULL };
 
 static const struct ipc_so_row udp_rows[] = {
 	{ "broadcast", IPC_SO_FLAG, IPC_SO_DIAL, SOL_SOCKET, SO_BROADCAST,
@@ -196,6 +196,33 @@ cannot_bind(const struct ipc_addr *a, struct ipc_error *err)
 }
 
 static int
+set_ttl(int fd, int family, const struct udp_cfg *cfg)
+{
+	bool v6 = family == AF_INET6;
+
+	return set_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+	    v6 ? IPV6_UNICAST_HOPS : IP_TTL, (int)cfg->ttl);
+}
+
+/* Bound to every address: have each datagram say which one it was sent to,
+ * and take no group that only others on this machine have joined. */
+static void
+tell_more(int fd, const struct ipc_addr *at)
+{
+	bool v6 = at->sa.sa_family == AF_INET6;
+
+	if (v6 ? !IN6_IS_ADDR_UNSPECIFIED(&at->in6.sin6_addr) :
+	    at->in.sin_addr.s_addr != htonl(INADDR_ANY))
+		return;
+	set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+	if (v6) {
+		set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+	}
+}
+
+static int
 udp_bind(struct ipc_conn *c, const struct ipc_addr *addr,
     struct ipc_error *err)
 {
@@ -214,8 +241,9 @@ udp_bind(struct ipc_conn *c, const struct ipc_addr *addr,
 		return failed(err, "cannot share the port", NULL);
 	if (ipc_sock_options(fd, udp_rows, cfg, IPC_SO_LISTEN, err) < 0)
 		return err->code;
-	/* What the kernel drops for us, counted with each datagram. */
-	set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+	if (cfg->ttl > 0 && set_ttl(fd, at.sa.sa_family, cfg) != 0)
+		return failed(err, "cannot set ttl=", NULL);
+	tell_more(fd, &at);
 	if (bind(fd, &at.sa, at.len) != 0)
 		return cannot_bind(&at, err);
 	if (group != NULL && join(fd, cfg, group, err) < 0)
@@ -247,15 +275,12 @@ static int
 dial_options(int fd, const struct udp_cfg *cfg, const struct ipc_addr *addr,
     struct ipc_error *err)
 {
-	bool v6 = addr->sa.sa_family == AF_INET6;
-
 	if (ipc_sock_options(fd, udp_rows, cfg, IPC_SO_DIAL, err) < 0)
 		return err->code;
 	if (is_group(addr) && group_options(fd, cfg, addr->sa.sa_family) != 0)
 		return failed(err, "cannot set up the sending to a group",
 		    NULL);
-	if (cfg->ttl > 0 && set_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-	    v6 ? IPV6_UNICAST_HOPS : IP_TTL, (int)cfg->ttl) != 0)
+	if (cfg->ttl > 0 && set_ttl(fd, addr->sa.sa_family, cfg) != 0)
 		return failed(err, "cannot set ttl=", NULL);
 	if (cfg->local.len > 0 && bind(fd, &cfg->local.sa, cfg->local.len)
 	    != 0)
@@ -300,6 +325,8 @@ udp_dial(struct ipc_conn *c, const struct ipc_addr *addr,
 	if (fd < 0)
 		return failed(err, "cannot make a socket", NULL);
 	ipc_sock_take(c, fd, false);
+	/* What the kernel drops for us, counted with each datagram. */
+	set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	return (c->flags & IPC_CONN_BIND) != 0 ? udp_bind(c, addr, err) :
 	    udp_connect(c, addr, err);
 }
@@ -334,6 +361,7 @@ const struct ipc_transport ipc_transport_udp = {
 	.recvm = ipc_dgram_recv,
 	.sendm = ipc_dgram_send,
 	.lost = ipc_dgram_lost,
+	.screen = ipc_dgram_screen,
 	.peer_of = ipc_dgram_peer_of,
 	.shut_write = ipc_dgram_shut_write,
 	.unsent = ipc_dgram_unsent,

@@ -105,6 +105,7 @@ const struct ipc_transport ipc_transport_unixgram = {
 	.created_text = unixgram_created_text,
 	.recvm = ipc_dgram_recv,
 	.sendm = ipc_dgram_send,
+	.screen = ipc_dgram_screen,
 	.peer_of = ipc_dgram_peer_of,
 	.shut_write = ipc_dgram_shut_write,
 	.unsent = ipc_dgram_unsent,

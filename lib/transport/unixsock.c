@@ -351,6 +351,11 @@ ipc_unix_bind(struct ipc_listener *l, int type, struct ipc_error *err)
 		rc = open_socket(type, &l->fd, err);
 	if (rc != 0)
 		return rc;
+	/* Who sends: from the very first message on. */
+	if (type == SOCK_DGRAM && setsockopt(l->fd, SOL_SOCKET, SO_PASSCRED,
+	    &(int){ 1 }, sizeof(int)) != 0)
+		return ipc_fail(err, IPC_E_NET, errno, NULL,
+		    "cannot ask for credentials");
 	if (!is_abstract(path))
 		rc = bind_path(l, cfg, path, type, err);
 	else if (bind(l->fd, &l->bound.sa, l->bound.len) != 0)

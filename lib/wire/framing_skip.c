@@ -43,7 +43,7 @@ whole(uint8_t kind, const uint8_t *p, size_t n)
 		}
 		return 0;
 	case IPC_FRAME_NETSTRING:
-		for (i = 0; i < n && i < 12 && p[i] >= '0' && p[i] <= '9'; i++)
+		for (i = 0; i < n && i < 10 && p[i] >= '0' && p[i] <= '9'; i++)
 			len = len * 10 + (uint64_t)(p[i] - '0');
 		return i > 0 && i < n && p[i] == ':' ? i + 1 + len + 1 : 0;
 	default:

@@ -23,8 +23,8 @@
 static inline int
 conn_shape(const char *scheme)
 {
-	return strcmp(scheme, "tcp") == 0 || strcmp(scheme, "vsock") == 0 ?
-	    IPC_EP_HOSTPORT : IPC_EP_OPAQUE;
+	return strcmp(scheme, "tcp") == 0 || strcmp(scheme, "udp") == 0 ||
+	    strcmp(scheme, "vsock") == 0 ? IPC_EP_HOSTPORT : IPC_EP_OPAQUE;
 }
 
 /* 0 or the code of the first failure: syntax, key, check. */

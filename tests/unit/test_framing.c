@@ -409,7 +409,7 @@ test_limits(void)
 	    "cbor", "\x9a\xff\xff\xff\xff", "cbor", "\xba\xff\xff\xff\xff",
 	    "cbor", "\x5a\xff\xff\xff\xff", "msgpack", "\xdd\xff\xff\xff\xff",
 	    "msgpack", "\xdf\xff\xff\xff\xff", "msgpack",
-	    "\xc6\xff\xff\xff\xff", "netstring", "4294967295", NULL };
+	    "\xc6\xff\xff\xff\xff", "netstring", "4294967295:", NULL };
 	struct ipc_framing f;
 	struct ipc_frame out;
 	size_t i, need;
