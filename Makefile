@@ -162,6 +162,7 @@ $O/tests/fuzz/fuzz_%: $O/tests/fuzz/fuzz_%.o $(FUZZ_AUX:%.c=$O/%.o) \
 	$Q$(CC) $(PIE) -pie $(ALL_CFLAGS) $(ALL_LDFLAGS) \
 	    $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) \
 	    -o $@ $^ $(ALL_LDLIBS)
+$O/tests/fuzz/fuzz_argv: $(VERBS:%=$O/cmd/%.o)
 
 # The shim replaces the functions that fortification would redirect.
 $(FAULT_SO): $(wildcard tests/fault/*.[ch]) $O/flags
@@ -259,7 +260,7 @@ bench: all ## ratios against the other tools, interleaved (BENCHFLAGS)
 	@CC='$(CC)' tests/bench/run --ipcat '$(IPCAT)' $(BENCHFLAGS)
 
 soak: all $(UNIT) $(FAULT_SO) ## SOAK_DOCS conversions, then CLI, fault, interop for SOAK_SECONDS
-	@tests/interop/codec-diff.py --ipcat '$(IPCAT)' --count $(SOAK_DOCS)
+	@CC='$(CC)' tests/interop/codec-diff.py --ipcat '$(IPCAT)' --count $(SOAK_DOCS)
 	@$(RUN) -r $(SOAK_SECONDS) cli fault interop
 
 tidy: ## clang-tidy over cmd and lib (slow, by hand)

@@ -1,7 +1,8 @@
 /*
  * Converters: JSON, MessagePack, CBOR and XML (W3C json-to-xml form) in all
  * directions.  A reader parses one whole message and calls a writer, event by
- * event; no tree is built, so the memory beside input and output is O(depth).
+ * event; no tree is built, so the memory beside input and output is O(depth),
+ * but for the keys of open maps and for XML of any vocabulary (opts.generic).
  *
  *	bytes -> reader -> events -> writer -> growing buffer
  *
@@ -39,6 +40,8 @@ struct ipc_codec_opts {
 				 * 2^53-1 to JSON, tags that are dropped */
 	bool	canonical;	/* deterministic: CBOR of RFC 8949 4.2 (sorted
 				 * keys, shortest), JSON of RFC 8785 */
+	bool	generic;	/* read XML of any vocabulary: xml_generic.c;
+				 * loses much, so not along with strict */
 	uint32_t depth;		/* nesting accepted; 0: IPC_CODEC_DEPTH */
 	uint32_t max_out;	/* output bytes; 0: IPC_CODEC_OUT */
 };

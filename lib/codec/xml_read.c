@@ -9,9 +9,9 @@
  * The root decides whether elements are in the name space or, leniently, in
  * none.  The writer's levels are the stack of open containers.  A number may
  * be spelled as an xs:double has it and is passed on as JSON has it.  XML of
- * another vocabulary is refused.
+ * another vocabulary is refused, or left to xml_generic.c (opts.generic).
  *
- * The parser is made once per converter; after an error found here it still
+ * A parser is made once per converter; after an error found here it still
  * calls for what it has already seen: nothing is done then (rc != 0).
  */
 #include <expat.h>
@@ -28,7 +28,6 @@
 #define SEP '|'
 #define SEP_TEXT "|"
 
-
 static const char *const names[] = {
 	[IPC_XML_STRING] = "string",
 	[IPC_XML_NUMBER] = "number",
@@ -43,8 +42,8 @@ struct attrs {
 	bool	escaped, escaped_key, bytes;
 };
 
-static int
-stop(struct ipc_codec *c, int rc)
+int
+ipc_xml_stop(struct ipc_codec *c, int rc)
 {
 	if (rc != 0 && c->rd->rc == 0) {
 		c->rd->rc = rc;
@@ -422,6 +421,18 @@ give_key(struct ipc_codec *c, const struct attrs *a)
 }
 
 static int
+not_an_element(struct ipc_codec *c)
+{
+	int rc = ipc_codec_refuse(c, "not an element of json-to-xml");
+
+	if (c->level == 0 && !c->opts.generic)
+		ipc_error_hint(c->err, "XML of any vocabulary can be read, not"
+		    " written, with the key generic: convert:xml>%s,generic",
+		    c->to->name);
+	return rc;
+}
+
+static int
 begin(struct ipc_codec *c, const char *name, const char **attrs)
 {
 	struct ipc_reader_state *r = c->rd;
@@ -434,7 +445,7 @@ begin(struct ipc_codec *c, const char *name, const char **attrs)
 		    names[r->leaf]);
 	kind = find_element(c, name);
 	if (kind == IPC_XML_NONE)
-		return ipc_codec_refuse(c, "not an element of json-to-xml");
+		return not_an_element(c);
 	if ((rc = get_attrs(c, kind, attrs, &a)) != 0 ||
 	    (rc = give_key(c, &a)) != 0)
 		return rc;
@@ -451,8 +462,8 @@ begin(struct ipc_codec *c, const char *name, const char **attrs)
 
 /* --- what expat calls --- */
 
-static void
-set_at(struct ipc_codec *c)
+void
+ipc_xml_set_at(struct ipc_codec *c)
 {
 	XML_Index at = XML_GetCurrentByteIndex(c->rd->parser);
 
@@ -467,8 +478,8 @@ on_start(void *user, const XML_Char *name, const XML_Char **attrs)
 
 	if (c->rd->rc != 0)
 		return;
-	set_at(c);
-	stop(c, begin(c, name, attrs));
+	ipc_xml_set_at(c);
+	ipc_xml_stop(c, begin(c, name, attrs));
 }
 
 static void XMLCALL
@@ -480,10 +491,10 @@ on_end(void *user, const XML_Char *name)
 	if (c->rd->rc != 0)
 		return;
 	if (c->rd->leaf != IPC_XML_NONE)	/* at is that of its start */
-		stop(c, end_leaf(c));
+		ipc_xml_stop(c, end_leaf(c));
 	else {
-		set_at(c);
-		stop(c, c->on->end(c));
+		ipc_xml_set_at(c);
+		ipc_xml_stop(c, c->on->end(c));
 	}
 }
 
@@ -495,7 +506,7 @@ on_text(void *user, const XML_Char *s, int len)
 	if (c->rd->rc != 0)
 		return;
 	if (c->rd->leaf != IPC_XML_NONE) {
-		stop(c, add_scratch(c, s, (size_t)len));
+		ipc_xml_stop(c, add_scratch(c, s, (size_t)len));
 		return;
 	}
 	while (len > 0 && is_space(*s)) {
@@ -503,8 +514,8 @@ on_text(void *user, const XML_Char *s, int len)
 		len--;
 	}
 	if (len > 0) {
-		set_at(c);
-		stop(c, ipc_codec_refuse(c, "text between elements"));
+		ipc_xml_set_at(c);
+		ipc_xml_stop(c, ipc_codec_refuse(c, "text between elements"));
 	}
 }
 
@@ -520,72 +531,95 @@ on_doctype(void *user, const XML_Char *name, const XML_Char *sysid,
 	(void)internal;
 	if (c->rd->rc != 0)
 		return;
-	set_at(c);
-	stop(c, ipc_codec_refuse(c, "a DOCTYPE is not accepted"));
+	ipc_xml_set_at(c);
+	ipc_xml_stop(c, ipc_codec_refuse(c, "a DOCTYPE is not accepted"));
 }
 
 /* --- life --- */
 
-static int
-prepare(struct ipc_codec *c)
+int
+ipc_xml_prepare(struct ipc_codec *c, struct XML_ParserStruct **parser,
+    bool spaces)
 {
-	struct ipc_reader_state *r = c->rd;
+	XML_Parser x = *parser;
 
-	if (r->parser == NULL)
-		r->parser = XML_ParserCreateNS(NULL, SEP);
-	else if (!XML_ParserReset(r->parser, NULL))
-		ipc_xml_free(c);
-	if (r->parser == NULL)
+	if (x != NULL && !XML_ParserReset(x, NULL)) {
+		XML_ParserFree(x);
+		x = NULL;
+	}
+	if (x == NULL)
+		x = spaces ? XML_ParserCreateNS(NULL, SEP) :
+		    XML_ParserCreate(NULL);
+	c->rd->parser = *parser = x;
+	if (x == NULL)
 		return ipc_fail(c->err, IPC_E_NET, 0, NULL,
 		    "no memory for an XML parser");
-	XML_SetUserData(r->parser, c);
-	XML_SetElementHandler(r->parser, on_start, on_end);
-	XML_SetCharacterDataHandler(r->parser, on_text);
-	XML_SetStartDoctypeDeclHandler(r->parser, on_doctype);
+	XML_SetUserData(x, c);
+	XML_SetStartDoctypeDeclHandler(x, on_doctype);
 	return 0;
 }
 
 int
-ipc_xml_read(struct ipc_codec *c, const uint8_t *p, size_t n)
+ipc_xml_parse(struct ipc_codec *c, const uint8_t *p, size_t n)
 {
 	struct ipc_reader_state *r = c->rd;
 	enum XML_Error code;
-	int rc;
 
-	if (n > INT_MAX / 2)
-		return ipc_codec_bad(c, 0, "a document of %zu bytes", n);
-	if ((rc = prepare(c)) != 0)
-		return rc;
 	if (XML_Parse(r->parser, (const char *)p, (int)n, 1) == XML_STATUS_OK)
 		return r->rc;
-	if (r->rc != 0)
-		return r->rc;
-	set_at(c);
 	code = XML_GetErrorCode(r->parser);
+	if (r->rc != 0 || code == XML_ERROR_ABORTED)
+		return r->rc;
+	ipc_xml_set_at(c);
 	if (code == XML_ERROR_NO_MEMORY)
 		return ipc_fail(c->err, IPC_E_NET, 0, NULL,
 		    "no memory for an XML parser");
 	return ipc_codec_refuse(c, "%s", XML_ErrorString(code));
 }
 
+int
+ipc_xml_read(struct ipc_codec *c, const uint8_t *p, size_t n)
+{
+	bool other = true;
+	int rc = 0;
+
+	if (n > INT_MAX / 2)
+		return ipc_codec_bad(c, 0, "a document of %zu bytes", n);
+	if (c->opts.generic)
+		rc = ipc_xml_generic(c, p, n, &other);
+	if (rc != 0 || !other)
+		return rc;
+	if ((rc = ipc_xml_prepare(c, &c->rd->names, true)) != 0)
+		return rc;
+	XML_SetElementHandler(c->rd->parser, on_start, on_end);
+	XML_SetCharacterDataHandler(c->rd->parser, on_text);
+	return ipc_xml_parse(c, p, n);
+}
+
 void
 ipc_xml_reset(struct ipc_codec *c)
 {
-	XML_Parser parser;
+	struct ipc_reader_state *r = c->rd;
+	struct ipc_reader_state kept = { 0 };
 
 	if (c->from != &ipc_format_xml)
 		return;
-	parser = c->rd->parser;
-	memset(c->rd, 0, sizeof(*c->rd));
-	c->rd->parser = parser;
+	kept.names = r->names;
+	kept.tree = r->tree;
+	*r = kept;
 }
 
 void
 ipc_xml_free(struct ipc_codec *c)
 {
-	if (c->from != &ipc_format_xml || c->rd == NULL ||
-	    c->rd->parser == NULL)
+	struct ipc_reader_state *r = c->rd;
+
+	if (c->from != &ipc_format_xml || r == NULL)
 		return;
-	XML_ParserFree(c->rd->parser);
-	c->rd->parser = NULL;
+	if (r->names != NULL)
+		XML_ParserFree(r->names);
+	if (r->tree.parser != NULL)
+		XML_ParserFree(r->tree.parser);
+	r->names = r->parser = r->tree.parser = NULL;
+	ipc_xml_tree_free(&r->tree);
 }

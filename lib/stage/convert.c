@@ -18,7 +18,7 @@
 struct convert_cfg {
 	enum ipc_format from, to;
 	uint64_t depth;
-	bool	 strict, canonical;
+	bool	 strict, canonical, generic;
 };
 
 struct way {
@@ -69,11 +69,28 @@ static const struct ipc_opt convert_opts[] = {
 	{ "canonical", 0, IPC_OPT_FLAG, 0, NULL,
 	    offsetof(struct convert_cfg, canonical),
 	    .help = "the same bytes for the same value: keys in order" },
+	{ "generic", 0, IPC_OPT_FLAG, 0, NULL,
+	    offsetof(struct convert_cfg, generic),
+	    .help = "read XML of any vocabulary, not only json-to-xml" },
 	{ "depth", 0, IPC_OPT_INT, 0, "N",
 	    offsetof(struct convert_cfg, depth), "1", "65536", "512",
 	    "nesting that is accepted", NULL },
 	{ .type = IPC_OPT_END },
 };
+
+static int
+convert_check(void *cfg, struct ipc_error *err)
+{
+	const struct convert_cfg *c = cfg;
+
+	if (c->generic && c->from != IPC_XML && c->to != IPC_XML)
+		return ipc_fail(err, IPC_E_USAGE, 0, "leave it out",
+		    "generic is for XML, and none is converted");
+	if (c->generic && c->strict)
+		return ipc_fail(err, IPC_E_USAGE, 0, "give one of them",
+		    "strict refuses every loss, generic cannot do without");
+	return 0;
+}
 
 /* The binary formats end themselves; the texts that the writers make are one
  * line each. */
@@ -94,8 +111,8 @@ make_ready(struct way *w, const struct ipc_stage *st, bool tx,
 {
 	const struct convert_cfg *c = st->cfg;
 	struct ipc_codec_opts opts = { .strict = c->strict,
-	    .canonical = c->canonical, .depth = (uint32_t)c->depth,
-	    .max_out = st->max };
+	    .canonical = c->canonical, .generic = c->generic,
+	    .depth = (uint32_t)c->depth, .max_out = st->max };
 	int rc;
 
 	if (w->ready)
@@ -207,10 +224,11 @@ convert_destroy(struct ipc_stage *st)
 const struct ipc_stage_ops ipc_stage_convert = {
 	.name = "convert",
 	.summary = "one serializer into another: json, msgpack, cbor, xml",
-	.syntax = "convert:FROM>TO[,strict][,canonical][,depth=N]",
+	.syntax = "convert:FROM>TO[,strict][,canonical][,generic][,depth=N]",
 	.opts = convert_opts,
 	.cfg_size = sizeof(struct convert_cfg),
 	.arg = convert_arg,
+	.check = convert_check,
 	.framing = convert_framing,
 	.state_size = sizeof(struct convert),
 	.rank = IPC_RANK_CONVERT,

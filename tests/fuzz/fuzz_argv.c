@@ -5,8 +5,8 @@
  * through the verb's option table, the checks of cmd/, the plan and its
  * explanation, with nothing opened and only numeric addresses resolved.
  *
- * cmd/ is not in the library: its common part is compiled in here, the rows
- * of the three tables are a copy of those in send.c, listen.c and relay.c.
+ * cmd/ is not in the library: its common part is compiled in here, and the
+ * verbs are linked.
  */
 #include "../../cmd/common.c"
 
@@ -17,61 +17,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct ipc_opt send_opts[] = {
-	OPTS_GENERAL,
-	OPTS_NETWORK,
-	{ .name = "probe", .letter = 'z', .type = IPC_OPT_FLAG,
-	  .offset = AT(probe), .help = "probe" },
-	OPTS_DATA,
-	OPTS_CRLF,
-	OPTS_ONEWAY,
-	{ .name = "replay", .type = IPC_OPT_STRING,
-	  .flags = IPC_OPT_PATHNAME, .argname = "FILE",
-	  .offset = AT(replay), .help = "replay" },
-	{ .name = "speed", .type = IPC_OPT_STRING, .argname = "N|max",
-	  .offset = AT(speed), .help = "speed" },
-	{ .type = IPC_OPT_END },
-};
+#define X(verb) extern const struct ipc_cmd ipc_cmd_##verb;
+#include "../../cmd/verbs.h"
+#undef X
 
-static const struct ipc_opt listen_opts[] = {
-	OPTS_GENERAL,
-	OPTS_NETWORK,
-	OPTS_SERVING,
-	{ .name = "keep", .letter = 'k', .type = IPC_OPT_FLAG,
-	  .offset = AT(keep), .help = "keep" },
-	GROUP("Handlers"),
-	{ .name = "exec", .letter = 'e', .type = IPC_OPT_REST,
-	  .argname = "PROG ARG...", .offset = AT(exec), .help = "exec" },
-	{ .name = "command", .letter = 'c', .type = IPC_OPT_STRING,
-	  .argname = "STR", .offset = AT(shell), .help = "command" },
-	{ .name = "echo", .type = IPC_OPT_FLAG, .offset = AT(echo),
-	  .help = "echo" },
-	OPTS_DATA,
-	OPTS_CRLF,
-	OPTS_ONEWAY,
-	{ .type = IPC_OPT_END },
-};
-
-static const struct ipc_opt relay_opts[] = {
-	OPTS_GENERAL,
-	OPTS_NETWORK,
-	OPTS_SERVING,
-	{ .name = "workers", .type = IPC_OPT_CUSTOM, .argname = "N|auto",
-	  .offset = AT(workers), .parse = ipc_parse_workers, .dflt = "1",
-	  .help = "workers" },
-	{ .name = "from", .type = IPC_OPT_LIST, .argname = "ENDPOINT",
-	  .offset = AT(from), .help = "from" },
-	{ .name = "to", .type = IPC_OPT_LIST, .argname = "ENDPOINT",
-	  .offset = AT(to), .help = "to" },
-	OPTS_DATA,
-	OPTS_CRLF,
-	{ .type = IPC_OPT_END },
-};
-
-static const struct ipc_cmd verbs[] = {
-	{ .name = "send", .opts = send_opts },
-	{ .name = "listen", .opts = listen_opts },
-	{ .name = "relay", .opts = relay_opts },
+static const struct ipc_cmd *const verbs[] = {
+	[IPC_VERB_SEND] = &ipc_cmd_send,
+	[IPC_VERB_LISTEN] = &ipc_cmd_listen,
+	[IPC_VERB_RELAY] = &ipc_cmd_relay,
 };
 
 void
@@ -124,7 +77,7 @@ check_plan(const struct ipc_plan *plan)
 static void
 run_line(enum ipc_verb verb, int argc, char **argv)
 {
-	const struct ipc_opt *opts = verbs[verb].opts;
+	const struct ipc_opt *opts = verbs[verb]->opts;
 	struct ipc_settings set = { .ready_fd = UINT64_MAX, .workers = 1 };
 	struct ipc_strings operands = { 0 };
 	struct ipc_error err = { 0 };

@@ -1,11 +1,12 @@
 /*
  * Fuzz: the converters, all four formats in all directions.
  *
- * First byte: from (2 bits), to (2 bits), strict, canonical, small limits; the
- * rest is the document.  What comes out must be a document of its format that
- * converts to itself, byte for byte; a codec that failed must give the same
- * again afterwards as a new one; and JSON that became MessagePack must come
- * back as JSON of the same value, which is to say of the same MessagePack.
+ * First byte: from (2 bits), to (2 bits), strict, canonical, small limits,
+ * generic; the rest is the document.  What comes out must be a document of its
+ * format that converts to itself, byte for byte; a codec that failed must give
+ * the same again afterwards as a new one; and JSON that became MessagePack
+ * must come back as JSON of the same value, which is to say of the same
+ * MessagePack.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -110,6 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&opts, 0, sizeof(opts));
 	opts.strict = (data[0] >> 4 & 1) != 0;
 	opts.canonical = (data[0] >> 5 & 1) != 0;
+	opts.generic = (data[0] >> 7 & 1) != 0;
 	opts.depth = (data[0] >> 6 & 1) != 0 ? 4 : 0;
 	opts.max_out = (data[0] >> 6 & 1) != 0 ? 64 : OUT_MAX;
 	must(ipc_codec_init(&c, from, to, &opts, NULL) == 0);

@@ -3,164 +3,191 @@
 
     codec-diff.py [--ipcat FILE] [--count N] [--seed N]
 
-Documents go through `ipcat relay -p 'convert:json>FORMAT | frame:len32' - -`
-and the way back; python's json and XML parsers, cbor2 and msgpack (when they
-can be imported) and xmllint (when it is there) say what should have come.
-The last line has the counts; a difference is printed and exits 1.
+Every document goes from each format to each, through
+`ipcat relay -p 'convert:A>B | frame:len32' - -`, as python, cbor2 and msgpack
+(when they can be imported) write it, and must be the same to the reader of
+the other side; what has no equal there must be what ipcat-stages(7) says.
+Canonical forms are compared byte by byte, XML is also shown to xmllint, JSON
+to jansson, and JSON with a few bytes changed must be valid to all or to none.
+
+The last line has the documents of each comparison; a difference is printed,
+and exits 1.
 """
 import argparse
 import json
-import math
 import os
-import random
+import re
+import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ET
 
-try:
-    import cbor2
-except ImportError:
-    cbor2 = None    # said in the last line
-try:
-    import msgpack
-except ImportError:
-    msgpack = None
+import codec_ref as ref
 
-NS = "{http://www.w3.org/2005/xpath-functions}"
 BATCH = 1000
-TEXT = ["", "a", "key", "\0", "\x1f\\u0000", '"<&>\'', "\t\r\n", "\\", "]]>",
-        "\u00e9", "\u2028\x85", "\ufffe\uffff", "\U0001d11e", "x" * 300,
-        " blanks  here ", "\x7f", "&#10;", "1", "null"]
-INTS = [0, 1, -1, 23, 24, 255, 256, 65535, 65536, 2**31, 2**32 - 1, 2**32,
-        2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, -2**63]
-WIDE = [2**64, -2**63 - 1, -2**64, -2**64 - 1, 10**30, -(2**200)]
-REALS = [0.0, -0.0, 1.0, 1.5, 0.1, 65504.0, 65505.0, 5e-324, 2**-24,
-         1.7976931348623157e308, 1e22, 1e21, 1e-7, 3.4028234663852886e38]
+HERE = os.path.dirname(os.path.abspath(__file__))
+# What jansson cannot do, and we can; also, it takes a NUL for the end.
+JANSSON_LIMITS = (b"too big", b"NUL byte in object key")
+CBOR2_WIDE = 65504.0    # the largest half, of which it makes a single
 
 
-def text(rnd):
-    if rnd.random() < 0.3:
-        return rnd.choice(TEXT)
-    top = rnd.choice([0x7F, 0x7F, 0xFF, 0xD7FF, 0x10FFFF])
-    points = (rnd.randint(0, top) for _ in range(rnd.randint(0, 40)))
-    return "".join(chr(p) for p in points if not 0xD800 <= p <= 0xDFFF)
+def frame(payloads):
+    return b"".join(len(p).to_bytes(4, "big") + p for p in payloads)
 
 
-def number(rnd, wide):
-    kind = rnd.randrange(4)
-    if kind == 0:
-        return rnd.choice(INTS + (WIDE if wide else []))
-    if kind == 1:
-        return rnd.randint(-2**63, 2**64 - 1) >> rnd.randrange(64)
-    if kind == 2:
-        return rnd.choice(REALS + [rnd.uniform(-1e6, 1e6)])
-    v = struct.unpack(">d", struct.pack(">Q", rnd.getrandbits(64)))[0]
-    return v if math.isfinite(v) else 0.5
-
-
-def document(rnd, wide, depth=0):
-    kind = rnd.randrange(5 if depth > 5 else 9)
-    if kind == 0:
-        return rnd.choice([None, True, False])
-    if kind < 3:
-        return number(rnd, wide)
-    if kind < 5:
-        return text(rnd)
-    n = rnd.choice([0, 1, 2, 3, 5, 30]) if depth < 3 else rnd.randint(0, 2)
-    values = [document(rnd, wide, depth + 1) for _ in range(n)]
-    return values if kind < 7 else {text(rnd): v for v in values}
-
-
-def same(a, b):
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, float):
-        return struct.pack(">d", a) == struct.pack(">d", b)
-    if isinstance(a, list):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    return a == b
-
-
-def unescape(s, flag):
-    quoted = '"' + s.replace('"', '\\"') + '"'
-    return json.loads(quoted, strict=False) if flag == "true" else s
-
-
-def from_xml(element):
-    name = element.tag.removeprefix(NS)
-    if name == "map":
-        return {unescape(e.get("key"), e.get("escaped-key")): from_xml(e)
-                for e in element}
-    if name == "array":
-        return [from_xml(e) for e in element]
-    body = element.text or ""
-    if name == "string":
-        return unescape(body, element.get("escaped"))
-    if name in ("number", "boolean"):
-        return json.loads(body)
-    return None if name == "null" and body == "" else name
+def unframe(data):
+    at, got = 0, []
+    while at + 4 <= len(data):
+        n = int.from_bytes(data[at:at + 4], "big")
+        got.append(data[at + 4:at + 4 + n])
+        at += 4 + n
+    return got
 
 
 class Diff:
-    def __init__(self, ipcat):
-        self.ipcat, self.wrong, self.counts = ipcat, 0, {}
+    def __init__(self, ipcat, seed, where):
+        self.ipcat, self.where = ipcat, where
+        self.wrong, self.counts = 0, {}
+        self.rnd = ref.seeded(seed)
+        self.formats = ref.formats(self.rnd)
+        self.jansson = self.build_jansson()
+        self.missing = [
+            f"no {name}" for name, there in (
+                ("cbor2", ref.cbor2), ("msgpack", ref.msgpack),
+                ("jansson", self.jansson), ("xmllint",
+                                            shutil.which("xmllint")))
+            if not there]
 
-    def relay(self, option, fmt, data):
-        pipe = f"convert:json>{fmt} | frame:len32"
-        run = subprocess.run([self.ipcat, "relay", "-f", "line", option, pipe,
-                              "-", "-"], input=data, capture_output=True)
-        if run.returncode != 0:
-            self.complain(f"json>{fmt}: {run.returncode}: {run.stderr!r}")
-        return run.stdout
+    def build_jansson(self):
+        program = os.path.join(self.where, "jansson")
+        cc = shlex.split(os.environ.get("CC") or "cc")
+        run = subprocess.run(
+            cc + ["-O1", "-o", program, os.path.join(HERE, "jansson.c"),
+                  "-ljansson"], capture_output=True)
+        return program if run.returncode == 0 else None
 
     def complain(self, what):
         self.wrong += 1
         if self.wrong <= 10:
             print(what[:2000], file=sys.stderr)
 
-    def check(self, name, docs, results, decode):
-        self.counts[name] = self.counts.get(name, 0) + len(docs)
-        if len(results) != len(docs):
-            self.complain(f"{name}: {len(results)} of {len(docs)} came")
-        for doc, raw in zip(docs, results):
+    def count(self, name, n):
+        self.counts[name] = self.counts.get(name, 0) + n
+
+    def convert(self, spec, payloads, skip=False):
+        """What each becomes; None for what was refused (skip only)."""
+        run = subprocess.run(
+            [self.ipcat, "relay", "-f", "len32", "--on-error",
+             "skip" if skip else "stop", "-p",
+             f"convert:{spec} | frame:len32", "-", "-"],
+            input=frame(payloads), capture_output=True)
+        bad = {int(n) for n in re.findall(rb"message (\d+): ", run.stderr)}
+        if run.returncode != (3 if bad and skip else 0):
+            self.complain(f"{spec}: {run.returncode}: {run.stderr!r}")
+        got = iter(unframe(run.stdout))
+        return [None if i + 1 in bad else next(got, None)
+                for i in range(len(payloads))]
+
+    def check(self, name, wanted, raws, decode):
+        self.count(name, len(wanted))
+        for want, raw in zip(wanted, raws):
             try:
                 got = decode(raw)
             except Exception as e:
                 got = e
-            if not same(doc, got):
-                self.complain(f"{name}: {doc!r} became {got!r}")
+            if not ref.same(want, got):
+                self.complain(f"{name}: {want!r} became {got!r}")
 
-    def to(self, fmt, docs):
-        lines = "".join(json.dumps(d, ensure_ascii=i % 2 == 0) + "\n"
-                        for i, d in enumerate(docs))
-        data, at, got = self.relay("-p", fmt, lines.encode()), 0, []
-        while at + 4 <= len(data):
-            n = int.from_bytes(data[at:at + 4], "big")
-            got.append(data[at + 4:at + 4 + n])
-            at += 4 + n
-        return got
+    # --- comparisons ---
 
-    def back(self, name, fmt, docs, raws):
-        framed = b"".join(len(r).to_bytes(4, "big") + r for r in raws)
-        lines = self.relay("--from-pipe", fmt, framed).splitlines()
-        self.check(name, docs, lines, json.loads)
+    def every_way(self, name, docs, sources):
+        """From each of the sources to every format."""
+        for a in sources:
+            mine = [d for d in docs if ref.fits(d, a)]
+            raws = [self.formats[a][0](d) for d in mine]
+            for b in sorted(self.formats):
+                some = [(d, r) for d, r in zip(mine, raws) if ref.fits(d, b)]
+                got = self.convert(f"{a}>{b}", [r for _, r in some])
+                self.check(name, [ref.mapped(d, b) for d, _ in some], got,
+                           self.formats[b][1])
+                if b == "xml" and None not in got:
+                    self.xmllint(got)
+                if b == "json" and None not in got:
+                    self.jansson_reads([ref.mapped(d, b) for d, _ in some],
+                                       got)
+
+    def canonical(self, docs):
+        docs = [d for d in docs if all(
+            abs(v) < 2**53 if type(v) is int else abs(v) != CBOR2_WIDE
+            for v in ref.walk(d) if type(v) in (int, float))]
+        raws = [self.formats["json"][0](d) for d in docs]
+        wanted = {"json": [ref.canonical_json(d).encode() for d in docs]}
+        if ref.cbor2:
+            wanted["cbor"] = [ref.cbor2.dumps(d, canonical=True)
+                              for d in docs]
+        for b, want in wanted.items():
+            self.check(f"canonical {b}", want,
+                       self.convert(f"json>{b},canonical", raws), bytes)
 
     def xmllint(self, raws):
-        with tempfile.TemporaryDirectory() as where:
-            names = [os.path.join(where, f"{i}.xml") for i in range(len(raws))]
-            for name, raw in zip(names, raws):
-                with open(name, "wb") as f:
-                    f.write(raw)
-            run = subprocess.run(["xmllint", "--nonet", "--huge", "--noout"]
-                                 + names, capture_output=True)
-        self.counts["xmllint"] = self.counts.get("xmllint", 0) + len(raws)
-        if run.returncode != 0 or b"\n" in b"".join(raws):
-            self.complain("xmllint, or a line end: " + str(run.stderr))
+        if not shutil.which("xmllint"):
+            return
+        # A line each, so that the line of a complaint is the document.
+        text = b"<all>\n" + b"\n".join(raws) + b"\n</all>"
+        run = subprocess.run(["xmllint", "--nonet", "--huge", "--noout", "-"],
+                             input=text, capture_output=True)
+        self.count("xmllint", len(raws))
+        if run.returncode != 0 or text.count(b"\n") != len(raws) + 1:
+            self.complain(f"xmllint, or a line end: {run.stderr!r}")
+
+    def ask_jansson(self, texts):
+        run = subprocess.run([self.jansson], input=frame(texts),
+                             capture_output=True, check=True)
+        return unframe(run.stdout)
+
+    def jansson_reads(self, docs, texts):
+        if not self.jansson:
+            return
+        answers = self.ask_jansson(texts)
+        some = [(d, a) for d, a in zip(docs, answers)
+                if not (a[:1] == b"!" and
+                        a[1:].startswith(JANSSON_LIMITS))]
+        self.check("jansson", [d for d, _ in some], [a for _, a in some],
+                   lambda a: json.loads(a.removeprefix(b"=")))
+
+    def damaged(self, docs):
+        """Valid to all, and of the same value, or to none."""
+        raws = [ref.mutate(self.rnd, self.formats["json"][0](d))
+                for d in docs]
+        ours = self.convert("json>json", raws, skip=True)
+        others = self.ask_jansson(raws) if self.jansson else [b"!"] * len(raws)
+        self.count("damaged", len(raws))
+        for raw, out, other in zip(raws, ours, others):
+            try:
+                value, good = ref.json_value(raw), True
+            except (ValueError, RecursionError):
+                value, good = None, False
+            if good != (out is not None) or \
+                    good and not ref.same(value, json.loads(out)):
+                self.complain(f"damaged: {raw!r}: python {good}, {out!r}")
+            limit = b"\0" in raw or \
+                other[1:].startswith(JANSSON_LIMITS)
+            if self.jansson and not limit and (other[:1] == b"=") != good:
+                self.complain(f"damaged: {raw!r}: python {good}, {other!r}")
+
+    def run(self, count):
+        make = {name: ref.Documents(self.rnd, **kind) for name, kind in (
+            ("plain", {"wide": True}), ("binary", {"binary": True}))}
+        for left in range(count, 0, -BATCH):
+            n = min(BATCH, left)
+            docs = [make["plain"].value() for _ in range(n)]
+            self.every_way("every way", docs, sorted(self.formats))
+            self.canonical(docs)
+            self.damaged(docs)
+            binary = [f for f in ("cbor", "msgpack") if f in self.formats]
+            self.every_way("binary", [make["binary"].value()
+                                      for _ in range(n // 4)], binary)
 
 
 def main():
@@ -169,29 +196,13 @@ def main():
     args.add_argument("--count", type=int, default=BATCH)
     args.add_argument("--seed", type=int, default=1)
     args = args.parse_args()
-    rnd, diff = random.Random(args.seed), Diff(args.ipcat)
-    tools = {"cbor2": cbor2, "msgpack": msgpack,
-             "xmllint": shutil.which("xmllint")}
-    other = {"cbor": cbor2 and (cbor2.loads, cbor2.dumps),
-             "msgpack": msgpack and (msgpack.unpackb, msgpack.packb)}
-    for left in range(args.count, 0, -BATCH):
-        n = min(BATCH, left)
-        for fmt in ("cbor", "msgpack", "xml"):
-            docs = [document(rnd, fmt != "msgpack") for _ in range(n)]
-            raws = diff.to(fmt, docs)
-            diff.back(f"json>{fmt}>json", fmt, docs, raws)
-            if fmt == "xml":
-                diff.check("json>xml", docs, raws,
-                           lambda r: from_xml(ET.fromstring(r)))
-                if tools["xmllint"]:
-                    diff.xmllint(raws)
-            elif other[fmt]:
-                loads, dumps = other[fmt]
-                diff.check(f"json>{fmt}", docs, raws, loads)
-                diff.back(f"{fmt}>json", fmt, docs, map(dumps, docs))
-    missing = [f"no {name}" for name, there in tools.items() if not there]
-    print(f"seed {args.seed}: " + ", ".join(missing + [
-        f"{k} {v}" for k, v in diff.counts.items()]) + f", {diff.wrong} wrong")
+    with tempfile.TemporaryDirectory() as where:
+        diff = Diff(args.ipcat, args.seed, where)
+        diff.run(args.count)
+    print(f"seed {args.seed}: " + ", ".join(
+        diff.missing + [f"{args.count} documents"] +
+        [f"{k} {v}" for k, v in diff.counts.items()]) +
+        f", {diff.wrong} wrong")
     return diff.wrong != 0
 
 
