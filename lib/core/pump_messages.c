@@ -125,6 +125,9 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 	if (err->code != IPC_E_DATA || set->on_error == IPC_ON_ERROR_STOP ||
 	    (set->on_error == IPC_ON_ERROR_PASS && pass == NULL)) {
 		pl->reset = pl->flush = true;
+		if (pl->port != NULL && d->index == 1 &&
+		    err->code == IPC_E_DATA)
+			pl->port->refused = true;
 		ipc_pipeline_abort(pl, &full);
 		return IPC_TURN_DONE;
 	}
@@ -137,7 +140,11 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 	ipc_count(&pl->w->counters.skipped, 1);
 	if (pass != NULL)
 		*pass = false;
-	ipc_pipeline_note(pl, &full);
+	if (pl->port != NULL)
+		ipc_port_skipped(pl->port, d->index == 1, m == NULL ? 0 : m->id,
+		    &full);
+	else
+		ipc_pipeline_note(pl, &full);
 	return IPC_TURN_GO;
 }
 

@@ -36,6 +36,14 @@ ipc_asker_finish(struct ipc_exchange *ex, struct ipc_asker *s)
 	ipc_exchange_done(ex);
 }
 
+/* It is with the kernel, of this connection or of an earlier one. */
+static bool
+was_sent(const struct ipc_asker *s, const struct ipc_request *r)
+{
+	return r->repeated || (r->nth > 0 && r->nth <= (s->target != NULL ?
+	    s->target->out_msgs : s->given));
+}
+
 char *
 ipc_asker_unanswered(const struct ipc_asker *s, char *buf, size_t size)
 {
@@ -44,12 +52,20 @@ ipc_asker_unanswered(const struct ipc_asker *s, char *buf, size_t size)
 	char more[40] = "", part[40] = "";
 	bool one = s->wait.n == 1;
 
+	if (r == NULL) {
+		snprintf(buf, size, "no request was sent");
+		return buf;
+	}
 	for (i = r; i != NULL; i = ipc_pending_next(&s->wait, i))
-		sent += i->repeated || (s->target != NULL && i->nth > 0 &&
-		    i->nth <= s->target->out_msgs);
+		sent += was_sent(s, i);
 	if (!one)
 		snprintf(more, sizeof(more), " and %" PRIu32 " more",
 		    s->wait.n - 1);
+	if (!was_sent(s, r)) {
+		snprintf(buf, size, "request %" PRIu64 "%s %s not sent", r->no,
+		    more, one ? "was" : "were");
+		return buf;
+	}
 	if (r->got > 0)
 		snprintf(part, sizeof(part), ", %" PRIu64 " %s", r->got,
 		    r->got == 1 ? "reply" : "replies");
@@ -221,6 +237,13 @@ request_ended(struct ipc_exchange *ex, struct ipc_port *p)
 }
 
 static void
+request_skipped(struct ipc_exchange *ex, struct ipc_port *p, bool out,
+    uint64_t id)
+{
+	ipc_asker_skipped(ex, ex->state, p, out, id);
+}
+
+static void
 request_room(struct ipc_exchange *ex, struct ipc_port *p)
 {
 	struct ipc_asker *s = ex->state;
@@ -242,7 +265,7 @@ request_detach(struct ipc_exchange *ex, struct ipc_port *p,
 		s->local = NULL;
 		s->local_over = true;
 		if (why != NULL && !s->over)
-			ipc_exchange_note(ex, why);
+			ipc_asker_local_lost(ex, s, why);
 		if (!ipc_asker_ending(ex))
 			ipc_asker_finish(ex, s);
 		return;
@@ -252,8 +275,12 @@ request_detach(struct ipc_exchange *ex, struct ipc_port *p,
 	if (why == NULL && s->gap_ns > 0)
 		ipc_asker_end_replies(s);
 	s->target = NULL;
+	s->given = p->out_msgs;
 	if (!s->over && !ipc_asker_ending(ex))
 		ipc_asker_lost(ex, s, p, why);
+	/* All is answered, but the child that did it says that it failed. */
+	else if (why != NULL && why->code == IPC_E_REMOTE)
+		ipc_exchange_note(ex, why);
 }
 
 static void
@@ -341,6 +368,7 @@ const struct ipc_exchange_ops ipc_exchange_request = {
 	.start = request_start,
 	.attach = request_attach,
 	.put = request_put,
+	.skipped = request_skipped,
 	.ended = request_ended,
 	.room = request_room,
 	.detach = request_detach,

@@ -41,13 +41,15 @@ struct ipc_asker {
 	uint64_t tries;		/* rounds since the last reply */
 	uint64_t redial_ns;
 	uint64_t queued;	/* messages put on this connection */
+	uint64_t given;		/* of them to the kernel, once it is gone */
 	bool	dialing, connected;
 	bool	answered;	/* this connection gave a reply */
 	/* The end. */
 	bool	local_over;	/* no more requests */
 	bool	over;		/* ipc_exchange_done() */
 	bool	held;		/* LOCAL waits for room */
-	uint64_t taken, complete, replies, repeated, connections, strays;
+	uint64_t taken, complete, replies, repeated, connections, strays,
+	    skipped;
 	uint64_t first_stray;	/* message of its connection */
 	struct ipc_log_limit strays_log;
 };
@@ -62,8 +64,8 @@ void ipc_asker_check(struct ipc_exchange *ex, struct ipc_asker *s);
 void ipc_asker_fail(struct ipc_exchange *ex, struct ipc_asker *s,
     const struct ipc_error *err);
 void ipc_asker_no_memory(struct ipc_exchange *ex, struct ipc_asker *s);
-/* "request 3 (of 7 sent) and 4 more have no reply"; at least one waits.
- * Returns buf, ASKER_TEXT bytes. */
+/* "request 3 (of 7 sent) and 4 more have no reply"; returns buf of
+ * ASKER_TEXT bytes. */
 char *ipc_asker_unanswered(const struct ipc_asker *s, char *buf, size_t size);
 /* Ask for the next thing that time will bring. */
 void ipc_asker_rearm(struct ipc_exchange *ex, struct ipc_asker *s);
@@ -82,6 +84,9 @@ void ipc_asker_failed(struct ipc_exchange *ex, struct ipc_asker *s,
  * that it has not answered go to the next one, or fail. */
 void ipc_asker_lost(struct ipc_exchange *ex, struct ipc_asker *s,
     const struct ipc_port *p, const struct ipc_error *why);
+/* stdin or stdout is of no more use. */
+void ipc_asker_local_lost(struct ipc_exchange *ex, const struct ipc_asker *s,
+    const struct ipc_error *why);
 /* Queue r on the connection.  False: no memory. */
 bool ipc_asker_ship(struct ipc_asker *s, struct ipc_request *r);
 /* No more requests: a peer that answers only at the end of its input is told
@@ -95,6 +100,9 @@ void ipc_asker_put(struct ipc_exchange *ex, struct ipc_asker *s,
     struct ipc_batch *b);
 void ipc_asker_replies(struct ipc_exchange *ex, struct ipc_asker *s,
     struct ipc_port *p, struct ipc_batch *b);
+/* A message was left out: one of ours, or one of p's peer. */
+void ipc_asker_skipped(struct ipc_exchange *ex, struct ipc_asker *s,
+    struct ipc_port *p, bool out, uint64_t id);
 /* r has all its replies; it is freed. */
 void ipc_asker_complete(struct ipc_asker *s, struct ipc_request *r);
 /* The peer ended in order: with --gap that ends its replies, too. */

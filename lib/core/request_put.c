@@ -109,15 +109,31 @@ ipc_asker_put(struct ipc_exchange *ex, struct ipc_asker *s, struct ipc_batch *b)
 
 /* --- replies --- */
 
-void
-ipc_asker_complete(struct ipc_asker *s, struct ipc_request *r)
+static void
+drop(struct ipc_asker *s, struct ipc_request *r)
 {
-	s->complete++;
 	ipc_pending_drop(&s->wait, r);
 	/* In order, the silence of the next one begins now. */
 	r = s->gap_ns > 0 && s->key == NULL ? ipc_pending_first(&s->wait) :
 	    NULL;
 	if (r != NULL)
+		ipc_pending_touch(&s->wait, r, ipc_now());
+}
+
+void
+ipc_asker_complete(struct ipc_asker *s, struct ipc_request *r)
+{
+	s->complete++;
+	drop(s, r);
+}
+
+/* r has one reply more. */
+static void
+count_reply(struct ipc_asker *s, struct ipc_request *r)
+{
+	if (++r->got == s->count)
+		ipc_asker_complete(s, r);
+	else if (s->gap_ns > 0)
 		ipc_pending_touch(&s->wait, r, ipc_now());
 }
 
@@ -142,8 +158,8 @@ stray(struct ipc_asker *s, const struct ipc_msg *m)
 		s->first_stray = m->id;
 	if (ipc_log_allow(&s->strays_log, ipc_now(), &more))
 		ipc_log(IPC_LOG_WARN, s->text, "message %" PRIu64
-		    " belongs to no request (and %" PRIu64 " more before)",
-		    m->id, more);
+		    " belongs to no request%s", m->id, more > 0 ?
+		    ", nor do others before it" : "");
 }
 
 static struct ipc_request *
@@ -191,18 +207,25 @@ take_reply(struct ipc_exchange *ex, struct ipc_asker *s,
 		return true;
 	}
 	s->replies++;
-	if (++r->got == s->count)
-		ipc_asker_complete(s, r);
-	else if (s->gap_ns > 0)
-		ipc_pending_touch(&s->wait, r, ipc_now());
+	count_reply(s, r);
 	return true;
+}
+
+/* Something was completed: there may be room, or nothing left to do. */
+static void
+go_on(struct ipc_exchange *ex, struct ipc_asker *s, uint64_t before)
+{
+	if (s->complete + s->skipped > before && s->held && s->local != NULL)
+		ipc_port_resume(s->local);
+	ipc_asker_check(ex, s);
+	ipc_asker_rearm(ex, s);
 }
 
 void
 ipc_asker_replies(struct ipc_exchange *ex, struct ipc_asker *s,
     struct ipc_port *p, struct ipc_batch *b)
 {
-	uint64_t before = s->complete;
+	uint64_t before = s->complete + s->skipped;
 
 	if (p != s->target || s->over) {
 		ipc_batch_clear(b);
@@ -213,8 +236,35 @@ ipc_asker_replies(struct ipc_exchange *ex, struct ipc_asker *s,
 			break;
 		ipc_batch_drop(b);
 	}
-	if (s->complete > before && s->held && s->local != NULL)
-		ipc_port_resume(s->local);
-	ipc_asker_check(ex, s);
-	ipc_asker_rearm(ex, s);
+	go_on(ex, s, before);
+}
+
+/* A request that was not sent after all: nothing will answer it. */
+static void
+request_skipped(struct ipc_asker *s, uint64_t no)
+{
+	struct ipc_request *r = ipc_pending_first(&s->wait);
+
+	while (r != NULL && r->no < no)
+		r = ipc_pending_next(&s->wait, r);
+	if (r == NULL || r->no != no)
+		return;
+	s->skipped++;
+	drop(s, r);
+}
+
+void
+ipc_asker_skipped(struct ipc_exchange *ex, struct ipc_asker *s,
+    struct ipc_port *p, bool out, uint64_t id)
+{
+	uint64_t before = s->complete + s->skipped;
+	struct ipc_request *r = ipc_pending_first(&s->wait);
+
+	if (p != s->target || s->over)
+		return;
+	if (out)
+		request_skipped(s, id);
+	else if (r != NULL && s->key == NULL)
+		count_reply(s, r);
+	go_on(ex, s, before);
 }

@@ -10,6 +10,7 @@
 #include "core/request.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "core/dial.h"
@@ -57,6 +58,8 @@ lost_error(const struct ipc_asker *s, const struct ipc_error *why,
 	char text[ASKER_TEXT];
 
 	ipc_asker_unanswered(s, text, sizeof(text));
+	if (why != NULL && why->code == IPC_E_DEADLINE)
+		code = why->code;
 	if (why == NULL)
 		ipc_fail(err, code, 0, REPEAT_HINT,
 		    "closed before reply: %s", text);
@@ -65,6 +68,35 @@ lost_error(const struct ipc_asker *s, const struct ipc_error *why,
 		    why->hint[0] != '\0' ? why->hint : REPEAT_HINT,
 		    "%s: %s", text, why->what);
 	ipc_error_where(err, "%s", s->text);
+}
+
+/* why, with the requests that it leaves without a reply. */
+static void
+named_error(const struct ipc_asker *s, const struct ipc_error *why,
+    struct ipc_error *err)
+{
+	char text[ASKER_TEXT];
+
+	ipc_fail(err, why->code, 0, why->hint[0] != '\0' ? why->hint : NULL,
+	    "%s: %s", ipc_asker_unanswered(s, text, sizeof(text)), why->what);
+	err->sys = why->sys;
+	if (why->where[0] != '\0')
+		ipc_error_where(err, "%s", why->where);
+}
+
+void
+ipc_asker_local_lost(struct ipc_exchange *ex, const struct ipc_asker *s,
+    const struct ipc_error *why)
+{
+	struct ipc_error err = *why;
+
+	/* -i: both sides were silent, and either may be noticed first. */
+	if (why->code == IPC_E_DEADLINE && s->wait.n > 0) {
+		memset(&err, 0, sizeof(err));
+		named_error(s, why, &err);
+		ipc_error_where(&err, "%s", s->text);
+	}
+	ipc_exchange_note(ex, &err);
 }
 
 void
@@ -89,6 +121,13 @@ ipc_asker_lost(struct ipc_exchange *ex, struct ipc_asker *s,
 		if (s->local != NULL && s->held)
 			ipc_port_resume(s->local);
 		ipc_asker_check(ex, s);
+		return;
+	}
+	if (p->refused) {
+		/* It would break the next connection as well. */
+		lost_error(s, why, IPC_E_DATA, &err);
+		ipc_error_hint(&err, "%s", why->hint);
+		ipc_asker_fail(ex, s, &err);
 		return;
 	}
 	if (next_target(ex, s, again, progress)) {
@@ -141,7 +180,7 @@ ipc_asker_up(struct ipc_exchange *ex, struct ipc_asker *s, struct ipc_port *p)
 	s->dialing = false;
 	s->connected = true;
 	s->answered = false;
-	s->queued = 0;
+	s->queued = s->given = 0;
 	s->connections++;
 	ipc_port_text(p, s->text);
 	for (r = ipc_pending_first(&s->wait); r != NULL;
@@ -181,7 +220,7 @@ ipc_asker_failed(struct ipc_exchange *ex, struct ipc_asker *s,
 	if (again)
 		lost_error(s, why, IPC_E_DATA, &err);
 	else
-		err = *why;
+		named_error(s, why, &err);
 	ipc_asker_fail(ex, s, &err);
 }
 
