@@ -136,15 +136,14 @@ int ipc_parse_workers(void *field, const char *value, struct ipc_error *err);
 	  .offset = AT(replies), .parse = ipc_parse_replies,		\
 	  .help = "replies to a request [1]" },				\
 	{ .name = "end-mark", .type = IPC_OPT_STRING,			\
-	  .argname = "TEXT", .offset = AT(end_mark), .dflt = "",	\
-	  .help = "message that ends --replies end" },			\
+	  .argname = "TEXT", .offset = AT(end_mark),			\
+	  .help = "message that ends --replies end [an empty one]" },	\
 	{ .name = "gap", .type = IPC_OPT_DURATION, .argname = "DUR",	\
 	  .offset = AT(gap_ns), .min = "1ms",				\
 	  .help = "replies are over when none came for DUR" },		\
 	{ .name = "in-flight", .type = IPC_OPT_INT, .argname = "N",	\
 	  .offset = AT(in_flight), .min = "1", .max = "65536",		\
-	  .dflt = "1024",						\
-	  .help = "requests that wait for replies at once" },		\
+	  .help = "requests that wait for replies at once [1024]" },	\
 	{ .name = "correlate", .type = IPC_OPT_STRING,			\
 	  .argname = "NAME", .offset = AT(correlate),			\
 	  .help = "match replies by this member of JSON" }

@@ -423,6 +423,18 @@ ipc_port_sent(struct ipc_port *p, uint32_t n)
 }
 
 void
+ipc_port_skipped(struct ipc_port *p, bool out, uint64_t id,
+    const struct ipc_error *err)
+{
+	struct ipc_exchange *ex = p->ex;
+
+	/* The connection is none the worse for it, but the run is. */
+	ipc_run_note(ex->run, err);
+	if (ex->ops->skipped != NULL && p->attached)
+		ex->ops->skipped(ex, p, out, id);
+}
+
+void
 ipc_port_ended(struct ipc_port *p)
 {
 	if (p->in_ended || !p->attached)

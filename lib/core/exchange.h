@@ -98,6 +98,8 @@ struct ipc_port {
 	uint64_t in_msgs, out_msgs; /* taken by put; given to the kernel */
 	bool	in_ended;	/* the peer ended, or its input failed */
 	bool	out_closed;	/* ipc_port_close() */
+	bool	refused;	/* what broke it is a message of ours that no
+				 * connection could carry */
 	bool	gone;		/* detach is over: only the behaviour's
 				 * reference is left */
 	/* core's own: */
@@ -126,6 +128,13 @@ struct ipc_exchange_ops {
 	 */
 	void (*put)(struct ipc_exchange *ex, struct ipc_port *p,
 	    struct ipc_batch *b);
+	/*
+	 * A message was left out (--on-error skip) and that was reported.
+	 * out: ours with this id, of p->out; else the peer's with this number
+	 * (0: unknown), which is not put.  May be NULL.
+	 */
+	void (*skipped)(struct ipc_exchange *ex, struct ipc_port *p, bool out,
+	    uint64_t id);
 	/* The peer will send no more.  All it sent was put. */
 	void (*ended)(struct ipc_exchange *ex, struct ipc_port *p);
 	/* p->out has fallen to half its bound, or is empty: asked after each

@@ -108,6 +108,10 @@ enum ipc_turn ipc_port_drain(struct ipc_pipeline *pl, struct ipc_dir *d,
     struct ipc_batch *b);
 /* n messages of the port's queue are with the kernel (or were skipped). */
 void ipc_port_sent(struct ipc_port *p, uint32_t n);
+/* Message id was left out because of err; out: of the port's queue, else of
+ * what its peer sent. */
+void ipc_port_skipped(struct ipc_port *p, bool out, uint64_t id,
+    const struct ipc_error *err);
 void ipc_port_ended(struct ipc_port *p);
 
 #endif

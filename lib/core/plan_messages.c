@@ -256,29 +256,6 @@ crlf(struct ipc_plan *plan, struct ipc_error *err)
 	return 0;
 }
 
-static int
-check_behaviour(const struct ipc_plan *plan, struct ipc_error *err)
-{
-	const struct ipc_settings *set = plan->set;
-	bool child = set->exec.n > 0 || set->shell != NULL;
-
-	if ((set->pool > 0 || set->per == IPC_PER_MESSAGE) && !child)
-		return ipc_fail(err, IPC_E_USAGE, 0, "add -c CMD or -e PROG",
-		    "--pool and --per message need a handler");
-	if (set->fanout + set->hub + (set->reply != NULL) + child +
-	    plan->loops > 1)
-		return ipc_fail(err, IPC_E_USAGE, 0, "give one of them",
-		    "-e, -c, --echo, --reply, --fanout and --hub exclude each "
-		    "other");
-	if (set->topics && !set->fanout && !set->hub)
-		return ipc_fail(err, IPC_E_USAGE, 0, "add --hub or --fanout",
-		    "--topics needs somebody to give messages to");
-	if (set->request + set->all + set->spread + set->failover > 1)
-		return ipc_fail(err, IPC_E_USAGE, 0, "give one of them",
-		    "-R, --all, --spread and --failover exclude each other");
-	return 0;
-}
-
 static void
 counting(struct ipc_plan *plan)
 {
@@ -299,7 +276,7 @@ ipc_plan_messages(struct ipc_plan *plan, struct ipc_error *err)
 
 	plan->app = plan->verb == IPC_VERB_SEND ? 0 : 1;
 	plan->messages = wants_messages(plan);
-	r = check_behaviour(plan, err);
+	r = ipc_plan_check(plan, err);
 	if (r == 0 && plan->messages) {
 		r = framings(plan, err);
 		if (r == 0)

@@ -12,4 +12,8 @@ struct ipc_plan;
  */
 int ipc_plan_messages(struct ipc_plan *plan, struct ipc_error *err);
 
+/* Do the message options go together?  plan->messages is set.  0 or
+ * IPC_E_USAGE. */
+int ipc_plan_check(const struct ipc_plan *plan, struct ipc_error *err);
+
 #endif

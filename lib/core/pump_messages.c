@@ -129,7 +129,10 @@ ipc_flow_drop(struct ipc_pipeline *pl, const struct ipc_error *err)
 	else if (ipc_log_allow(l, ipc_now(), &more))
 		ipc_log(IPC_LOG_WARN, err->where, "%s (%" PRIu64
 		    " more of the kind)", err->what, more);
-	ipc_pipeline_note(pl, err);
+	if (pl->port == NULL)
+		ipc_pipeline_note(pl, err);
+	else
+		ipc_run_note(pl->w->run, err);
 }
 
 enum ipc_turn
@@ -158,6 +161,9 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 	if (err->code != IPC_E_DATA || set->on_error == IPC_ON_ERROR_STOP ||
 	    (set->on_error == IPC_ON_ERROR_PASS && pass == NULL)) {
 		pl->reset = pl->flush = true;
+		if (pl->port != NULL && d->index == 1 &&
+		    err->code == IPC_E_DATA)
+			pl->port->refused = true;
 		ipc_pipeline_abort(pl, &full);
 		return IPC_TURN_DONE;
 	}
@@ -170,6 +176,9 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 	ipc_flow_drop(pl, &full);
 	if (pass != NULL)
 		*pass = false;
+	if (pl->port != NULL)
+		ipc_port_skipped(pl->port, d->index == 1, m == NULL ? 0 : m->id,
+		    &full);
 	return IPC_TURN_GO;
 }
 

@@ -31,6 +31,7 @@ struct target {
 	uint8_t	state;		/* enum target_state */
 	bool	opened;		/* was UP */
 	bool	bad;		/* err says what broke, or why it never was */
+	bool	refused;	/* by a message that nobody could be sent */
 	uint64_t sent;		/* given to the kernel, once GONE */
 	struct ipc_error err;
 };
@@ -54,6 +55,20 @@ struct state {
 
 /* --- the end --- */
 
+/* What was written to a target that broke may be lost: mostly DATA. */
+static enum ipc_code
+code_of(const struct target *t)
+{
+	return t->err.code == IPC_E_DEADLINE ? t->err.code : IPC_E_DATA;
+}
+
+/* It took everything, and what it says about it is all there is to say. */
+static bool
+only_failed(const struct target *t)
+{
+	return t->err.code == IPC_E_REMOTE || t->refused;
+}
+
 /* What the first target that failed has missed. */
 static void
 all_error(const struct state *s, const struct target *t, const char *where,
@@ -62,18 +77,24 @@ all_error(const struct state *s, const struct target *t, const char *where,
 	uint64_t missed = s->taken - t->sent;
 	const char *hint = t->err.hint;
 
-	if (!t->opened)
+	if (!t->opened && s->taken == 0)
+		ipc_fail(err, t->err.code, 0, hint, "%s; no message was sent",
+		    t->err.what);
+	else if (!t->opened)
 		ipc_fail(err, t->err.code, 0, hint, "%s; %" PRIu64
 		    " of %" PRIu64 " messages undelivered", t->err.what,
 		    missed, s->taken);
 	else if (missed > 0)
-		ipc_fail(err, IPC_E_DATA, 0, hint, "%" PRIu64 " of %" PRIu64
-		    " messages undelivered: %s", missed, s->taken,
-		    t->err.what);
+		ipc_fail(err, code_of(t), 0, hint, "at least %" PRIu64
+		    " of %" PRIu64 " messages undelivered: %s", missed,
+		    s->taken, t->err.what);
+	else if (only_failed(t))
+		*err = t->err;
 	else
-		ipc_fail(err, IPC_E_DATA, 0, hint, "the last of %" PRIu64
+		ipc_fail(err, code_of(t), 0, hint, "the last of %" PRIu64
 		    " messages may be lost: %s", s->taken, t->err.what);
-	ipc_error_where(err, "%s", where);
+	if (err->where[0] == '\0')
+		ipc_error_where(err, "%s", where);
 	if (s->nbad > 1)
 		ipc_error_where(err, "1 of %" PRIu32 " targets that failed",
 		    s->nbad);
@@ -87,11 +108,11 @@ spread_error(const struct state *s, const struct target *t,
 	const char *hint = t->err.hint;
 
 	if (s->moved.n > 0)
-		ipc_fail(err, IPC_E_DATA, 0, hint, "%" PRIu32 " of %" PRIu64
-		    " messages undelivered, no target is left: %s",
-		    s->moved.n, s->taken, t->err.what);
-	else if (t->opened)
-		ipc_fail(err, IPC_E_DATA, 0, hint, "the last of %" PRIu64
+		ipc_fail(err, code_of(t), 0, hint, "at least %" PRIu32
+		    " of %" PRIu64 " messages undelivered, no target is left: "
+		    "%s", s->moved.n, s->taken, t->err.what);
+	else if (t->opened && !only_failed(t))
+		ipc_fail(err, code_of(t), 0, hint, "the last of %" PRIu64
 		    " messages may be lost: %s", t->sent, t->err.what);
 	else
 		*err = t->err;
@@ -459,6 +480,25 @@ gone(struct ipc_exchange *ex, struct state *s, struct target *t,
 	go_on(ex, s);
 }
 
+/* --spread: what p was not sent is for others; but for a message that nobody
+ * can be sent, which ends the input. */
+static void
+move_rest(struct ipc_exchange *ex, struct state *s, const struct ipc_port *p)
+{
+	for (uint32_t i = p->refused; i < p->out.n; i++) {
+		if (!ipc_mq_share(&s->moved, ipc_mq_at(&p->out, i))) {
+			no_memory(ex, s);
+			return;
+		}
+		s->moves++;
+	}
+	if (!p->refused)
+		return;
+	s->local_over = true;
+	if (s->local != NULL)
+		ipc_port_pause(s->local, true);
+}
+
 static void
 spread_detach(struct ipc_exchange *ex, struct ipc_port *p,
     const struct ipc_error *why, int status)
@@ -488,13 +528,9 @@ spread_detach(struct ipc_exchange *ex, struct ipc_port *p,
 		t->port = NULL;
 		return;
 	}
-	for (uint32_t i = 0; !s->all && i < p->out.n; i++) {
-		if (!ipc_mq_share(&s->moved, ipc_mq_at(&p->out, i))) {
-			no_memory(ex, s);
-			break;
-		}
-		s->moves++;
-	}
+	t->refused = p->refused;
+	if (!s->all)
+		move_rest(ex, s, p);
 	gone(ex, s, t, why);
 }
 

@@ -454,8 +454,8 @@ test_closed(void)
 	up();
 	ask("a");
 	fake_detach(target, "connection reset", -1);
-	failed(IPC_E_NET, "request 1 (of 0 sent) has no reply: connection "
-	    "reset", "broke before anything was sent");
+	failed(IPC_E_NET, "request 1 was not sent: connection reset",
+	    "broke before anything was sent");
 	end();
 
 	begin(1);
@@ -463,7 +463,8 @@ test_closed(void)
 	local = fake_attach(f, IPC_ROLE_LOCAL, 0);
 	ask("a");
 	fake_failed(f, IPC_ROLE_TARGET, 0, "connection refused");
-	failed(IPC_E_NET, "connection refused", "no responder");
+	failed(IPC_E_NET, "request 1 was not sent: connection refused",
+	    "no responder");
 	end();
 
 	begin(1);
@@ -532,7 +533,7 @@ test_failover(void)
 	fake_failed(f, IPC_ROLE_TARGET, 0, "refused");
 	fake_failed(f, IPC_ROLE_TARGET, 1, "no route");
 	is_u64(f->ndials, 2, "each once");
-	failed(IPC_E_NET, "no route", "nobody");
+	failed(IPC_E_NET, "request 1 was not sent: no route", "nobody");
 	end();
 
 	begin(2);
@@ -602,7 +603,8 @@ test_retry(void)
 		is_u64((uint64_t)fake_dial(f), i % 2, "the list, twice");
 		fake_failed(f, IPC_ROLE_TARGET, i % 2, "refused");
 	}
-	failed(IPC_E_NET, "refused", "the list is over");
+	failed(IPC_E_NET, "request 1 was not sent: refused",
+	    "the list is over");
 	end();
 }
 
