@@ -380,7 +380,10 @@ ipc_dial_start(struct ipc_worker *w, const struct ipc_dial_req *req)
 	d->timer = evtimer_new(w->base, on_timer, d);
 	if (w->plan->set->connect_ns > 0)
 		d->limit = evtimer_new(w->base, on_limit, d);
-	start_point(d);
+	if (req->delay_ns > 0)
+		on_pause(d, req->delay_ns, false);
+	else
+		start_point(d);
 	d->starting = false;
 	if (d->finished) {
 		dial_free(d);

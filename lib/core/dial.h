@@ -35,6 +35,7 @@ struct ipc_dial_req {
 					 * NULL: environment of a child */
 	uint16_t flags;			/* IPC_CONN_READ | IPC_CONN_WRITE */
 	uint64_t retry;			/* attempts after the first */
+	uint64_t delay_ns;		/* before the first */
 	ipc_dialed_fn *done;
 	void	*arg;
 };

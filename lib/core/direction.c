@@ -227,6 +227,8 @@ ipc_dir_finish(struct ipc_pipeline *pl, struct ipc_dir *d)
 	struct ipc_dir *o = ipc_dir_other(pl, d);
 	const struct ipc_plan *plan = pl->w->plan;
 
+	if (d->index == 1 && ipc_pipeline_resubscribe(pl, NULL))
+		return IPC_TURN_SWITCH;
 	/* The close that follows says it just as well. */
 	if (!o->done || plan->once)
 		if (!d->discard && d->dst->pl != NULL &&
@@ -276,6 +278,9 @@ ipc_dir_src_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 		    "cannot read after %" PRIu64 " bytes", d->bytes);
 	}
 	fail_text(&err, d->src);
+	if (d->index == 1 && is_network(d->src) &&
+	    ipc_pipeline_resubscribe(pl, &err))
+		return IPC_TURN_SWITCH;
 	if (pl->w->plan->verb == IPC_VERB_SEND && d->index == 1 &&
 	    pl->port == NULL && pl->w->plan->set->retry > 0 &&
 	    !ipc_dir_other(pl, d)->done) {
@@ -308,6 +313,8 @@ ipc_dir_dst_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 	if (pl->w->plan->verb == IPC_VERB_SEND && d->index == 0 &&
 	    pl->port == NULL && pl->w->plan->set->retry > 0 &&
 	    is_network(d->dst)) {
+		if (ipc_pipeline_resubscribe(pl, NULL))
+			return IPC_TURN_SWITCH;
 		/* A unix peer that goes with unread bytes says ECONNRESET. */
 		ipc_pipeline_redial(pl, d->dst->conn.peer.family == AF_UNIX &&
 		    e == EPIPE);

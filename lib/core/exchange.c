@@ -411,6 +411,8 @@ ipc_port_sent(struct ipc_port *p, uint32_t n)
 {
 	struct ipc_exchange *ex = p->ex;
 	uint64_t most = ex->plan->set->queue;
+	uint64_t half = (most == 0 ? IPC_PORT_MSGS : most) / 2;
+	bool above = p->out.n > half;
 
 	for (; n > 0 && p->given > 0; n--) {
 		ipc_mq_drop(&p->out);
@@ -418,7 +420,7 @@ ipc_port_sent(struct ipc_port *p, uint32_t n)
 		p->out_msgs++;
 	}
 	if (ex->ops->room != NULL && (p->out.n == 0 ||
-	    (p->out.n == (most == 0 ? IPC_PORT_MSGS : most) / 2)))
+	    (above && p->out.n <= half)))
 		ex->ops->room(ex, p);
 }
 

@@ -137,8 +137,8 @@ struct ipc_exchange_ops {
 	    uint64_t id);
 	/* The peer will send no more.  All it sent was put. */
 	void (*ended)(struct ipc_exchange *ex, struct ipc_port *p);
-	/* p->out has fallen to half its bound, or is empty: asked after each
-	 * message that does it.  May be NULL. */
+	/* p->out has just fallen to half its bound or below it, or is empty.
+	 * May be NULL. */
 	void (*room)(struct ipc_exchange *ex, struct ipc_port *p);
 	/*
 	 * p is closed.  why: NULL when it ended in order, else what broke.

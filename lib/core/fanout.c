@@ -15,16 +15,18 @@
  * End, without -k: when stdin has ended, everybody gets what is queued, then
  * our half of each connection is closed, and when all have gone the run ends.
  * When nobody ever came it waits for the first client.  A hub, or a broker
- * whose own stdin said nothing, ends when its last client has gone; a hub also
- * when something was said and now all have ended, our stdin too.  With -k
- * it ends by a signal only.  -n counts published messages; it and a signal
- * end the run as soon as what is queued is out.
+ * whose own stdin said nothing, ends when its last client has gone, but not
+ * before one has come to listen: a publisher may be the first to come and to
+ * go.  A hub also ends when something was said and now all have ended, our
+ * stdin too.  With -k it ends by a signal only.  -n counts published messages;
+ * it and a signal end the run as soon as what is queued is out.
  *
  * A client that ended its half still listens, but with --topics and without a
  * SUB there is nothing to listen to: then we end ours.  One that breaks off
- * with messages queued for it, or in the middle of its own, makes the exit
- * code 3, but not with -k or --hub, where clients come and go: then it is only
- * logged and counted.  Dropped messages always do.
+ * with messages queued for it, or in the middle of its own, or as a child that
+ * fails, decides the exit code, and so does what was published before anybody
+ * listened and is not in the history.  With -k alone, where clients come and
+ * go, it is logged and counted.  Dropped messages always make it 3.
  */
 #include "core/fanout.h"
 
@@ -54,6 +56,14 @@ fan_start(struct ipc_exchange *ex, struct ipc_error *err)
 		return ipc_topic_check(set->topic, strlen(set->topic),
 		    IPC_E_USAGE, err);
 	return 0;
+}
+
+/* Does a failure of one client count?  With -k alone a signal has to end us,
+ * and says nothing of the clients that came and went. */
+static bool
+judged(const struct ipc_fanout *f)
+{
+	return !f->set->keep || f->set->max_n > 0;
 }
 
 /* --- the end --- */
@@ -94,8 +104,12 @@ finish(struct ipc_fanout *f)
 		ipc_fan_flush(f->local->data);
 	note(f, f->dropped, "--slow block loses nothing, a larger --queue "
 	    "less", "dropped for slow clients");
-	if (!f->heard && f->local_said)
+	if (!f->listened && (f->local_said || judged(f)))
 		note(f, f->published, NULL, "published to nobody");
+	if (judged(f))
+		note(f, f->missed, "--history N keeps the last N",
+		    "published before anybody listened");
+	note(f, f->late, NULL, "published when it was over");
 	ipc_exchange_done(f->ex);
 }
 
@@ -125,8 +139,8 @@ ipc_fan_check(struct ipc_fanout *f)
 	if (f->done)
 		return;
 	if (f->draining) {
-		/* What was read of our stdin is still published. */
-		if (f->local_ended)
+		/* What was read of our stdin is still published, up to -n. */
+		if (f->local_ended || f->enough)
 			finish(f);
 		return;
 	}
@@ -138,16 +152,20 @@ ipc_fan_check(struct ipc_fanout *f)
 	    !f->set->topics && nobody_speaks(f) : source && f->local_ended))
 		close_all(f);
 	if (f->nclients == 0 && (f->finishing || (!keep && f->came &&
-	    (f->set->hub || (!source && f->local_ended)))))
+	    f->listened && (f->set->hub || (!source && f->local_ended)))))
 		finish(f);
 }
 
 void
-ipc_fan_heard(struct ipc_fanout *f)
+ipc_fan_heard(struct ipc_fanout *f, const struct ipc_fan_client *c)
 {
-	if (f->heard)
+	if (!f->listened) {
+		f->listened = true;
+		f->missed = f->published - f->history.n;
+	}
+	if (f->heard || c->port->role != IPC_ROLE_CLIENT)
 		return;
-	f->heard = true;
+	f->heard = f->begun = true;
 	ipc_fan_resume(f);
 }
 
@@ -199,9 +217,13 @@ to_local(struct ipc_fanout *f, struct ipc_port *p, struct ipc_batch *b)
 			c->waits = true;
 			return;
 		}
-		if (f->local != NULL &&
-		    !ipc_port_send(f->local, &b->m[b->head]))
+		/* What another one says next begins a line of its own. */
+		ipc_fan_end_line(&b->m[b->head]);
+		if (f->local == NULL ||
+		    !ipc_port_send(f->local, &b->m[b->head])) {
 			f->undelivered++;
+			note(f, 1, NULL, "not given to standard output");
+		}
 		ipc_batch_drop(b);
 	}
 }
@@ -213,8 +235,8 @@ fan_put(struct ipc_exchange *ex, struct ipc_port *p, struct ipc_batch *b)
 	struct ipc_fan_client *c = p->data;
 	bool publishes = f->set->hub || f->set->topics || p == f->local;
 
-	if (c == NULL || c->cut || f->done ||
-	    (publishes && (f->finishing || f->enough)))
+	if (c == NULL || c->cut || f->done || (publishes && !f->set->topics &&
+	    (f->finishing || f->enough)))
 		ipc_batch_clear(b);
 	else if (!publishes)
 		to_local(f, p, b);
@@ -222,6 +244,11 @@ fan_put(struct ipc_exchange *ex, struct ipc_port *p, struct ipc_batch *b)
 		ipc_fan_talk(f, p, b);
 	else
 		speak(f, p, b);
+	/* All that was asked for together comes before the end. */
+	if (f->begun) {
+		f->begun = false;
+		ipc_fan_check(f);
+	}
 	if (c != NULL && (c->cut || f->done))
 		ipc_batch_clear(b);
 }
@@ -235,7 +262,8 @@ join(struct ipc_fanout *f, struct ipc_fan_client *c)
 	f->came = true;
 	if (!f->set->topics) {
 		ipc_fan_recall(f, c, NULL, NULL);
-		ipc_fan_heard(f);
+		ipc_fan_heard(f, c);
+		f->begun = false;
 	}
 	if (f->finishing)
 		ipc_port_close(c->port);
@@ -323,14 +351,20 @@ account(struct ipc_fanout *f, const struct ipc_port *p,
 		    c->dropped);
 	if (why != NULL)
 		ipc_log_error(IPC_LOG_WARN, why);
-	if (why == NULL || c->cut)
+	if (why == NULL)
 		return;
-	f->undelivered += left;
-	if (f->set->keep || f->set->hub)
+	f->broken++;
+	if (!c->cut)
+		f->undelivered += left;
+	/* Our own stdin and stdout are judged by the core. */
+	if (!judged(f) || p->role != IPC_ROLE_CLIENT)
 		return;
-	note(f, left, NULL, "not delivered to a client that broke off");
-	/* Or its last message was cut short or garbled. */
-	if (why->code == IPC_E_DATA)
+	if (!c->cut)
+		note(f, left, NULL, "not delivered to a client that broke "
+		    "off");
+	/* Its last message was cut short or garbled, or it was a child.  What
+	 * a slow one lost is told in the end. */
+	if (!c->cut || c->dropped == 0)
 		ipc_exchange_note(f->ex, why);
 }
 
@@ -405,11 +439,12 @@ fan_stats(const struct ipc_exchange *ex, struct ipc_text *out)
 		delivered += ipc_fan_client(n)->port->out_msgs;
 	ipc_text_add(out, "published %" PRIu64 "\ndelivered %" PRIu64
 	    "\ndropped %" PRIu64 "\nundelivered %" PRIu64
-	    "\nunheard %" PRIu64 "\n", f->published, delivered, f->dropped,
-	    f->undelivered, f->unheard);
-	ipc_text_add(out, "disconnected %" PRIu64 "\nprotocol_errors %" PRIu64
-	    "\nclients %" PRIu32 "\npeak_queue %" PRIu32 "\nhistory %" PRIu32
-	    "\n", f->disconnected, f->bad, f->nclients, f->peak,
+	    "\nunheard %" PRIu64 "\nlate %" PRIu64 "\n", f->published,
+	    delivered, f->dropped, f->undelivered, f->unheard, f->late);
+	ipc_text_add(out, "disconnected %" PRIu64 "\nbroken %" PRIu64
+	    "\nprotocol_errors %" PRIu64 "\nclients %" PRIu32
+	    "\npeak_queue %" PRIu32 "\nhistory %" PRIu32 "\n",
+	    f->disconnected, f->broken, f->bad, f->nclients, f->peak,
 	    f->history.n);
 }
 

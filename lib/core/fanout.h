@@ -58,6 +58,8 @@ struct ipc_fanout {
 	bool	drops;		/* any policy but block */
 	bool	came;		/* there was a client */
 	bool	heard;		/* there was one to publish to */
+	bool	begun;		/* just now: is it the end already? */
+	bool	listened;	/* the same, or our own stdout */
 	bool	local_said;	/* our own input is a publisher */
 	bool	local_ended;
 	bool	draining, enough, finishing, done;
@@ -65,7 +67,9 @@ struct ipc_fanout {
 	uint8_t	last[IPC_TOPIC_MAX];
 	uint32_t nlast;		/* 0: for nothing */
 	uint64_t published, delivered, dropped, undelivered, unheard;
-	uint64_t bad, disconnected;
+	uint64_t missed;	/* before somebody listened; not in history */
+	uint64_t late;		/* published by clients after the end */
+	uint64_t bad, disconnected, broken;
 	uint32_t peak;
 };
 
@@ -80,8 +84,8 @@ ipc_fan_client(struct ipc_list *node)
 /* Close c's connection because of err. */
 void ipc_fan_cut(struct ipc_fanout *f, struct ipc_fan_client *c,
     const struct ipc_error *err);
-/* There is somebody to publish to. */
-void ipc_fan_heard(struct ipc_fanout *f);
+/* c has begun to listen; look with ipc_fan_check() whether it is the end. */
+void ipc_fan_heard(struct ipc_fanout *f, const struct ipc_fan_client *c);
 /* Look whether this was the end. */
 void ipc_fan_check(struct ipc_fanout *f);
 
@@ -90,6 +94,8 @@ void ipc_fan_check(struct ipc_fanout *f);
 /* How many of `most` messages may be published now, by -n and the start. */
 uint32_t ipc_fan_allowed(const struct ipc_fanout *f,
     const struct ipc_port *from, uint32_t most);
+/* A last line without its end gets one. */
+void ipc_fan_end_line(struct ipc_msg *m);
 /* f->now goes to all who hit. */
 void ipc_fan_publish(struct ipc_fanout *f, const struct ipc_port *from);
 /* Take the first message of b to f->now, as m.  False: no memory; `from` is

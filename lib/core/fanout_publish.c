@@ -34,6 +34,13 @@ scattered(const struct ipc_fanout *f, const struct ipc_msg *m)
 	    (f->set->history > 0 || f->set->hub || f->set->topics);
 }
 
+void
+ipc_fan_end_line(struct ipc_msg *m)
+{
+	if ((m->flags & IPC_MSG_OPEN) != 0)
+		m->flags &= (uint8_t)~(IPC_MSG_OPEN | IPC_MSG_FRAMED);
+}
+
 bool
 ipc_fan_stage(struct ipc_fanout *f, struct ipc_port *from,
     const struct ipc_msg *m)
@@ -43,6 +50,9 @@ ipc_fan_stage(struct ipc_fanout *f, struct ipc_port *from,
 	bool ok;
 
 	own.tag = 0;		/* of the sender, means nothing to others */
+	/* Only when nobody else publishes is its last line the last one. */
+	if (f->set->hub || f->set->topics)
+		ipc_fan_end_line(&own);
 	if (!scattered(f, m)) {
 		ok = ipc_mq_add(&f->now, &own);
 	} else {

@@ -96,7 +96,7 @@ subscribe(struct ipc_fanout *f, struct ipc_fan_client *c,
 {
 	char *sub;
 
-	if (find(c, l) >= 0)
+	if (f->finishing || find(c, l) >= 0)
 		return 1;
 	if (c->nsubs == IPC_FAN_SUBS)
 		return ipc_fail(err, IPC_E_DATA, 0, "subscribe to a wider "
@@ -110,8 +110,7 @@ subscribe(struct ipc_fanout *f, struct ipc_fan_client *c,
 	ipc_fan_recall(f, c, wanted, sub);
 	c->nsubs++;
 	f->nlast = 0;
-	if (c->port->role == IPC_ROLE_CLIENT)
-		ipc_fan_heard(f);
+	ipc_fan_heard(f, c);
 	return 1;
 }
 
@@ -168,6 +167,10 @@ publish(struct ipc_fanout *f, struct ipc_port *p, struct ipc_msg *m,
 {
 	bool ok;
 
+	if (f->finishing || f->enough) {
+		f->late += !f->enough;	/* more than -n is no loss */
+		return 1;
+	}
 	aim(f, l->topic, l->ntopic);
 	if (ipc_fan_allowed(f, p, 1) == 0 || ipc_fan_room(f, p, 1) == 0)
 		return 0;
@@ -242,7 +245,7 @@ ipc_fan_talk(struct ipc_fanout *f, struct ipc_port *p, struct ipc_batch *b)
 	struct ipc_fan_client *c = p->data;
 
 	c->waits = false;
-	while (ipc_batch_count(b) > 0 && !f->enough && !c->cut && !f->done) {
+	while (ipc_batch_count(b) > 0 && !c->cut && !f->done) {
 		struct ipc_msg *m = &b->m[b->head];
 		struct ipc_error err = { 0 };
 		int r = command(f, p, m, &err);

@@ -432,6 +432,10 @@ dial_to(struct ipc_pipeline *pl)
 		.other = &pl->end[0].conn,
 		.flags = IPC_CONN_READ | IPC_CONN_WRITE,
 		.retry = plan->set->retry,
+		/* One that lets us in and says nothing is asked less and less
+		 * often. */
+		.delay_ns = pl->deaf < 2 ? 0 :
+		    ipc_backoff(plan->set, pl->deaf - 2),
 		.done = on_dialed,
 		.arg = pl,
 	};
@@ -513,6 +517,41 @@ last_input(struct ipc_pipeline *pl)
 	d->last = true;
 	d->wait_src = false;
 	ipc_worker_defer(pl->w, pl);
+}
+
+/*
+ * A subscriber asks for messages without end, so with -r an end is the end of
+ * a connection only, in order or not.  What it says is its subscriptions,
+ * which are said again: nothing of that can be missing.
+ */
+bool
+ipc_pipeline_resubscribe(struct ipc_pipeline *pl, const struct ipc_error *why)
+{
+	const struct ipc_settings *set = pl->w->plan->set;
+	struct ipc_error err = { 0 };
+
+	if (pl->w->plan->verb != IPC_VERB_SEND || pl->port != NULL ||
+	    set->subscribe.n == 0 || set->retry == 0 || pl->dir[0].done ||
+	    pl->end[0].conn.rfd >= 0 || pl->dir[1].enough ||
+	    atomic_load(&pl->w->run->phase) != IPC_RUNNING)
+		return false;
+	if (why != NULL)
+		ipc_log_error(IPC_LOG_WARN, why);
+	/* Cut within a message. */
+	if (why != NULL && why->code == IPC_E_DATA &&
+	    pl->dir[1].pump->held(&pl->dir[1]) > 0)
+		ipc_pipeline_note(pl, why);
+	pl->deaf = pl->dir[1].bytes > pl->heard_bytes ? 0 : pl->deaf + 1;
+	pl->heard_bytes = pl->dir[1].bytes;
+	if (pl->deaf > set->retry) {
+		ipc_fail(&err, IPC_E_NET, 0, NULL, "it was dialed again %"
+		    PRIu64 " times and said nothing", set->retry);
+		ipc_error_where(&err, "%s", pl->end[1].conn.ep->text);
+		ipc_pipeline_abort(pl, &err);
+		return true;
+	}
+	ipc_pipeline_redial(pl, true);
+	return true;
 }
 
 void

@@ -120,6 +120,10 @@ struct ipc_pipeline {
 	uint64_t uncertain;		/* send -r: bytes that a broken peer
 					 * may not have got */
 	uint64_t lost;			/* bytes read that nobody could take */
+	uint64_t heard_bytes;		/* send -r --subscribe: dir[1].bytes
+					 * when end[1] was closed */
+	uint32_t deaf;			/* connections in a row that brought
+					 * nothing */
 	uint32_t id;			/* for records and logs */
 	uint32_t opened_from;		/* FROM was opened: its index + 1 */
 	uint8_t	state;			/* enum ipc_pl_state */
@@ -167,6 +171,11 @@ void ipc_pipeline_rearm(struct ipc_pipeline *pl);
 /* dir[0] can no longer reach TO (send -r): dial again, keep what is held.
  * clean: nothing that was written can be missing. */
 void ipc_pipeline_redial(struct ipc_pipeline *pl, bool clean);
+
+/* The connection of a subscriber has ended; why: not in order.  With -r it is
+ * dialed again: false when not. */
+bool ipc_pipeline_resubscribe(struct ipc_pipeline *pl,
+    const struct ipc_error *why);
 
 /* Stages and what they need to know, before data moves. */
 int ipc_pipeline_stages(struct ipc_pipeline *pl, struct ipc_error *err);

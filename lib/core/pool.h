@@ -98,6 +98,8 @@ struct ipc_serve_worker {
 	struct ipc_list node;	/* serve->idle or serve->closing */
 	struct ipc_port *port;	/* borrowed; NULL: none yet */
 	struct ipc_serve_req *req; /* what it is working on */
+	struct ipc_mq last;	/* a reply whose end was missing: whole if its
+				 * exit status says so */
 	uint64_t born_ns;
 	uint64_t at_ns;		/* WAIT: start; LEAVING, CLOSING: kill */
 	uint64_t limit_ns;	/* --handler-timeout */
@@ -122,7 +124,7 @@ struct ipc_serve {
 	struct ipc_list *lanes;	/* owned; POOL_LANES; NULL until needed */
 	struct ipc_list spare;	/* free requests */
 	struct ipc_mq scratch;	/* copies what is to be kept */
-	struct ipc_log_limit limit;
+	struct ipc_log_limit limit, ends;
 	uint64_t at_ns;		/* armed for */
 	uint64_t hold_ns;	/* per message: start no child before */
 	uint64_t bytes;		/* payload of all requests */
@@ -239,6 +241,8 @@ void ipc_serve_worker_put(struct ipc_serve *s, struct ipc_serve_worker *w,
     struct ipc_batch *b);
 /* Replies that were left behind may be put again. */
 void ipc_serve_worker_resume(struct ipc_serve_worker *w);
+/* It exited with 0: what it wrote last is a reply. */
+void ipc_serve_worker_last(struct ipc_serve *s, struct ipc_serve_worker *w);
 /* Its port takes the request it was given. */
 void ipc_serve_hand(struct ipc_serve *s, struct ipc_serve_worker *w);
 /* It replied: the handler works. */

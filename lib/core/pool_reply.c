@@ -240,6 +240,36 @@ reply(struct ipc_serve *s, struct ipc_serve_worker *w, struct ipc_msg *m)
 	}
 }
 
+/* Its output ended within m: as a killed one's may, or because it writes no
+ * last end. */
+static void
+hold_last(struct ipc_serve *s, struct ipc_serve_worker *w,
+    const struct ipc_msg *m)
+{
+	struct ipc_serve_req *r = w->req;
+
+	if (ipc_mq_add(&w->last, m))
+		return;
+	w->req = NULL;
+	ipc_serve_fail(s, r, "no memory for the reply");
+	ipc_serve_kill(s, w);
+}
+
+void
+ipc_serve_worker_last(struct ipc_serve *s, struct ipc_serve_worker *w)
+{
+	const struct ipc_qmsg *q;
+	struct ipc_msg m = { .unit = IPC_MSGS, .hdr_off = IPC_MSG_HDR };
+
+	if (w->last.n == 0 || w->req == NULL)
+		return;
+	q = ipc_mq_at(&w->last, 0);
+	m.chunk = q->chunk;
+	m.data = q->data;
+	m.len = q->len;
+	reply(s, w, &m);
+}
+
 void
 ipc_serve_worker_put(struct ipc_serve *s, struct ipc_serve_worker *w,
     struct ipc_batch *b)
@@ -250,6 +280,9 @@ ipc_serve_worker_put(struct ipc_serve *s, struct ipc_serve_worker *w,
 		} else if (s->many && ipc_serve_blocked(s, w->req)) {
 			w->blocked = true;
 			return;
+		} else if (!s->per &&
+		    (b->m[b->head].flags & IPC_MSG_OPEN) != 0) {
+			hold_last(s, w, &b->m[b->head]);
 		} else {
 			reply(s, w, &b->m[b->head]);
 		}

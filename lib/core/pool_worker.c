@@ -14,6 +14,7 @@
 #include "core/pool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,6 +50,13 @@ ipc_serve_place(struct ipc_serve *s, uint32_t index)
 	s->workers[index] = w;
 	s->live++;
 	return w;
+}
+
+static void
+worker_free(struct ipc_serve_worker *w)
+{
+	ipc_mq_free(&w->last);
+	free(w);
 }
 
 static void
@@ -190,7 +198,7 @@ ipc_serve_worker_failed(struct ipc_serve *s, uint32_t index,
 	r = w->req;
 	attempt = w->attempt;
 	unplace(s, w);
-	free(w);
+	worker_free(w);
 	bad_start(s, what);
 	if (r != NULL)
 		ipc_serve_crashed(s, r, what);
@@ -205,7 +213,10 @@ ipc_serve_worker_failed(struct ipc_serve *s, uint32_t index,
 static void
 describe(char text[WHY_TEXT], const struct ipc_error *why, int status)
 {
-	if (status > 128)
+	if (why != NULL && why->code == IPC_E_DATA)
+		snprintf(text, WHY_TEXT, "the handler wrote garbage: %.120s",
+		    why->what);
+	else if (status > 128)
 		snprintf(text, WHY_TEXT, "the handler was killed by signal %d",
 		    status - 128);
 	else if (status > 0)
@@ -266,6 +277,21 @@ single_gone(struct ipc_serve *s, struct ipc_serve_worker *w,
 	}
 }
 
+/* What becomes of its request is told elsewhere; without one, nobody would
+ * know of a handler that ends again and again. */
+static void
+tell_end(struct ipc_serve *s, const struct ipc_serve_worker *w,
+    const char *text)
+{
+	uint64_t more = 0;
+
+	if (w->req != NULL)
+		ipc_log(IPC_LOG_INFO, NULL, "worker %u: %s", w->index, text);
+	else if (ipc_log_allow(&s->ends, ipc_now(), &more))
+		ipc_log(IPC_LOG_WARN, NULL, "worker %u: %s without a request "
+		    "(%" PRIu64 " more of that kind)", w->index, text, more);
+}
+
 void
 ipc_serve_worker_ended(struct ipc_serve *s, struct ipc_serve_worker *w)
 {
@@ -282,20 +308,24 @@ void
 ipc_serve_worker_gone(struct ipc_serve *s, struct ipc_serve_worker *w,
     const struct ipc_error *why, int status)
 {
-	struct ipc_serve_req *r = w->req;
-	char text[WHY_TEXT];
 	bool young = ipc_now() - w->born_ns < POOL_YOUNG_NS;
-	uint32_t attempt = w->attempt + 1;
+	struct ipc_serve_req *r;
+	char text[WHY_TEXT];
+	uint32_t attempt;
 
 	describe(text, why, status);
+	if (status == 0 && why == NULL)
+		ipc_serve_worker_last(s, w);
+	r = w->req;
+	attempt = w->attempt + 1;
 	if (w->phase == SERVE_CLOSING) {
 		closed_gone(s, w, why, status);
-		free(w);
+		worker_free(w);
 		return;
 	}
 	if (s->per) {
 		single_gone(s, w, why, status, text);
-		free(w);
+		worker_free(w);
 		return;
 	}
 	unplace(s, w);
@@ -305,12 +335,12 @@ ipc_serve_worker_gone(struct ipc_serve *s, struct ipc_serve_worker *w,
 		bad_start(s, text);
 	if (r == NULL && status == 0 && why == NULL && (w->replied || !young))
 		attempt = 0;	/* its own way of recycling */
-	else if (ipc_log_level() >= IPC_LOG_INFO)
-		ipc_log(IPC_LOG_INFO, NULL, "worker %u: %s", w->index, text);
+	else
+		tell_end(s, w, text);
 	if (r != NULL)
 		ipc_serve_crashed(s, r, text);
 	ipc_serve_renew(s, w->index, attempt);
-	free(w);
+	worker_free(w);
 }
 
 /* --- time --- */
@@ -405,7 +435,7 @@ ipc_serve_workers_close(struct ipc_serve *s)
 			ipc_serve_retire(s, w);
 		} else if (w->phase == SERVE_WAIT) {
 			unplace(s, w);
-			free(w);
+			worker_free(w);
 		}
 	}
 	return s->live == 0 && s->nclosing == 0;
@@ -417,12 +447,13 @@ ipc_serve_workers_free(struct ipc_serve *s)
 	struct ipc_serve_worker *w;
 
 	for (uint32_t i = 0; i < s->n; i++)
-		free(s->workers[i]);
+		if (s->workers[i] != NULL)
+			worker_free(s->workers[i]);
 	while (!ipc_list_empty(&s->closing)) {
 		w = ipc_list_entry(s->closing.next, struct ipc_serve_worker,
 		    node);
 		ipc_list_remove(&w->node);
-		free(w);
+		worker_free(w);
 	}
 	free(s->workers);
 	s->workers = NULL;

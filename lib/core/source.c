@@ -204,6 +204,8 @@ garbled(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 	}
 	if (err->where[0] == '\0')
 		ipc_error_where(err, "%s", ipc_end_text(d->src, where));
+	if (d->src_eof && d->index == 1 && ipc_pipeline_resubscribe(pl, err))
+		return IPC_TURN_SWITCH;
 	pl->reset = pl->flush = true;
 	ipc_pipeline_abort(pl, err);
 	return IPC_TURN_DONE;

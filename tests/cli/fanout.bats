@@ -409,5 +409,7 @@ ipcat here" ]
 	signal KILL c
 	hang_up
 	finish s
-	[ "$status" = 0 ]
+	# What was said after nc was killed did not reach it.
+	[ "$status" = 3 ]
+	grep -q "^ipcat listen: " "$T/s.err"
 }
