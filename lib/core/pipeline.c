@@ -114,6 +114,8 @@ pipeline_free(struct ipc_pipeline *pl)
 void
 ipc_pipeline_note(struct ipc_pipeline *pl, const struct ipc_error *err)
 {
+	if (err != NULL && pl->err != NULL)
+		pl->skipped = false;	/* this one is another kind */
 	if (err == NULL || pl->err != NULL)
 		return;
 	pl->err = malloc(sizeof(*pl->err));
@@ -158,6 +160,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	struct ipc_pipeline *pl = arg;
 	uint64_t idle = pl->w->plan->set->idle_ns;
 	struct ipc_error err = { 0 };
+	bool rate;
 
 	(void)fd;
 	(void)what;
@@ -171,11 +174,15 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		ipc_pipeline_abort(pl, &err);
 		return;
 	}
-	if (pl->state == IPC_PL_OPEN &&
-	    (pl->dir[0].rate_wait || pl->dir[1].rate_wait))
+	rate = pl->dir[0].rate_wait || pl->dir[1].rate_wait;
+	for (int i = 0; i < 2; i++) {
+		pl->dir[i].rate_wait = false;
+		pl->dir[i].hold_ns = 0;
+	}
+	/* First for -i: a turn that waits for the kernel arms nothing. */
+	ipc_pipeline_rearm(pl);
+	if (rate)
 		ipc_pipeline_run(pl);
-	else
-		ipc_pipeline_rearm(pl);
 }
 
 static uint64_t
@@ -498,19 +505,24 @@ ipc_pipeline_drain(struct ipc_pipeline *pl)
 	const struct ipc_plan *plan = pl->w->plan;
 	struct ipc_dir *d = &pl->dir[plan->swapped ? 0 : 1];
 
+	/* Peers that cannot say that they ended would go on for ever. */
+	if (pl->state == IPC_PL_OPEN && !pl->dir[0].done &&
+	    (pl->end[0].conn.tr->caps & IPC_CAP_ENDLESS) != 0)
+		ipc_dir_stop(&pl->dir[0]);
 	if (!plan->once) {
 		/* -k on a fifo or pty: nobody has come yet, and would have to
 		 * be waited for. */
 		if (pl->opened_from > 0 && pl->dir[0].bytes == 0 &&
 		    pl->dir[1].bytes == 0)
 			ipc_pipeline_abort(pl, NULL);
+		else if (pl->dir[0].stopped)
+			ipc_pipeline_run(pl);
 		return;
 	}
 	if (pl->state == IPC_PL_DIALING) {
 		ipc_pipeline_abort(pl, NULL);
 	} else if (pl->state == IPC_PL_OPEN && !d->done) {
-		d->src_eof = true;
-		d->wait_src = false;
+		ipc_dir_stop(d);
 		ipc_pipeline_run(pl);
 	}
 }

@@ -319,14 +319,16 @@ datagram_error(struct ipc_pipeline *pl, struct ipc_dir *d,
 	struct ipc_msg *m = &b->m[b->head];
 	struct ipc_error err = { 0 };
 
-	if (e == ENOENT && m->tag == 0 && !ipc_dir_other(pl, d)->done) {
+	if (e == ENOENT && m->tag == 0 && !ipc_dir_other(pl, d)->done &&
+	    !d->stopped) {
 		/* Nobody has written to us yet: wait for somebody. */
+		ipc_end_want_read(d->src, pl->w, false);
 		d->no_peer = d->wait_dst = true;
 		return IPC_TURN_WAIT;
 	}
 	if (e != EMSGSIZE && e != ENOENT && e != EINVAL)
 		return ipc_dir_dst_error(pl, d, e);
-	ipc_fail(&err, IPC_E_DATA, e, e == EMSGSIZE ? "a stream transport "
+	ipc_fail(&err, IPC_E_DATA, e == ENOENT ? 0 : e, e == EMSGSIZE ? "a stream transport "
 	    "has no such limit: use tcp: or unix:" : NULL,
 	    e == ENOENT ? "there is nobody to send it to" :
 	    "%" PRIu32 " bytes are more than one message of this transport "

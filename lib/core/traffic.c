@@ -100,7 +100,9 @@ ipc_run_enough(struct ipc_pipeline *pl)
 	/* send: what comes back is still wanted. */
 	if (run->plan->verb == IPC_VERB_SEND && run->plan->count_dir == 0)
 		return;
-	ipc_dir_end(pl, &pl->dir[1 - run->plan->count_dir]);
+	/* A child answers what it has, and ends. */
+	if (pl->end[1].conn.pid <= 0)
+		ipc_dir_end(pl, &pl->dir[1 - run->plan->count_dir]);
 	if (run->plan->once)
 		return;
 	atomic_compare_exchange_strong(&run->phase, &phase, IPC_DRAINING);
