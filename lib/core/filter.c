@@ -41,7 +41,8 @@ struct ipc_filter {
 	struct ipc_source in;	/* what the child says */
 	struct origin sent[IPC_FILTER_DEPTH];
 	uint32_t head, n;	/* of sent: messages in the child */
-	bool	shut;		/* its stdin is closed */
+	bool	deaf;		/* it closed its stdin */
+	bool	shut;		/* we did */
 	bool	eof, gone;	/* its stdout ended; it was reaped */
 	int	status;
 };
@@ -319,13 +320,17 @@ feed(struct ipc_filter *f, struct ipc_batch *in, struct ipc_error *err)
 			    (struct origin){ m->id, m->t_ns, m->tag };
 			ipc_batch_drop(in);
 		}
-		if (c == NULL || c->head == c->tail)
+		if (c == NULL || c->head == c->tail || f->deaf)
 			return 0;
 		n = child_io(f, c->data + c->head, c->tail - c->head, true);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return errno == EAGAIN ? 0 : broken(f, err);
+		if (n < 0) {
+			/* What it has said is taken first; then it is broken,
+			 * for it cannot answer this. */
+			f->deaf = errno != EAGAIN;
+			return 0;
+		}
 		c->head += (uint32_t)n;
 		if (c->head == c->tail)
 			c->head = c->tail = 0;
@@ -393,8 +398,9 @@ take(struct ipc_filter *f, struct ipc_batch *out, struct ipc_error *err)
 		if (c != NULL && (c->head < c->tail || f->eof)) {
 			r = ipc_unframe(&f->in.un, c->data + c->head,
 			    c->tail - c->head, f->eof, &fr, &need, err);
+			/* Not consumed: it is found again. */
 			if (r > 0 && answer(f, out, &fr, err) < 0)
-				r = IPC_E_REMOTE;
+				return IPC_E_REMOTE;
 			c->head += (uint32_t)fr.used;
 		}
 		if (r < 0)
@@ -472,7 +478,7 @@ exec_step(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_step *s,
 		return r;
 	if (f->n > 0 || f->shut)
 		arm(f, &f->rev, f->eof ? -1 : f->conn.rfd, EV_READ);
-	if (f->w != NULL && f->w->head < f->w->tail)
+	if (f->w != NULL && f->w->head < f->w->tail && !f->deaf)
 		arm(f, &f->wev, f->conn.wfd, EV_WRITE);
 	return 0;
 }
@@ -493,6 +499,12 @@ ipc_filter_busy(const struct ipc_step *s)
 	const struct ipc_filter *f = s->filter;
 
 	return f != NULL && !(f->eof && f->gone);
+}
+
+bool
+ipc_filter_holds(const struct ipc_step *s)
+{
+	return s->filter != NULL && s->filter->n > 0;
 }
 
 void
