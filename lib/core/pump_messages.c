@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -146,12 +147,14 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 	struct ipc_error full = { 0 };
 	char where[IPC_END_TEXT];
 
-	if (m != NULL && m->id != 0)
-		ipc_fail(&full, err->code, err->sys, err->hint[0] == '\0' ?
-		    NULL : err->hint, "message %" PRIu64 ": %s", m->id,
-		    err->what);
-	else
-		full = *err;
+	full = *err;
+	if (m != NULL && m->id != 0) {
+		/* `what` has the text of errno already. */
+		ipc_fail(&full, err->code, 0, err->hint[0] == '\0' ? NULL :
+		    err->hint, "message %" PRIu64 ": %s", m->id, err->what);
+		full.sys = err->sys;
+		memcpy(full.where, err->where, sizeof(full.where));
+	}
 	ipc_error_where(&full, "%s", ipc_end_text(pl->port != NULL ?
 	    &pl->end[0] : d->src, where));
 	if (err->code == IPC_E_DATA && serves_many(pl) &&
@@ -214,8 +217,9 @@ step_failed(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i,
 
 	if (!clear_after(f, i))
 		return IPC_TURN_GO;	/* deliver what came before first */
-	t = ipc_flow_bad(pl, d, ipc_batch_count(in) == 0 ? NULL :
-	    &in->m[in->head], err, &pass);
+	/* What a filter failed at is behind it. */
+	t = ipc_flow_bad(pl, d, ipc_batch_count(in) == 0 ||
+	    err->code == IPC_E_REMOTE ? NULL : &in->m[in->head], err, &pass);
 	if (t != IPC_TURN_GO)
 		return t;
 	if (pass) {
