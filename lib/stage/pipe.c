@@ -377,5 +377,6 @@ ipc_pipe_text(const struct ipc_pipe_spec *spec, struct ipc_text *out)
 {
 	for (uint32_t i = 0; i < spec->n; i++)
 		ipc_text_add(out, "%s%s", i > 0 ? " | " : "",
-		    spec->stage[i].text);
+		    spec->stage[i].text != NULL ? spec->stage[i].text :
+		    spec->stage[i].ops->name);	/* ours: nobody wrote it */
 }

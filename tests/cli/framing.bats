@@ -55,7 +55,7 @@ frames() {
 @test "framing: a last line without its end stays one; crlf" {
 	[ "$(printf 'a\nb' | ip relay -f line - - | od -An -c)" = \
 	    "$(printf 'a\nb' | od -An -c)" ]
-	[ "$(printf 'a\nb' | ip relay -D -- - - 2>&1 | od -An -c)" = \
+	[ "$(printf 'a\nb' | ip relay --delimiter -- - - 2>&1 | od -An -c)" = \
 	    "$(printf 'a\nb' | od -An -c)" ]
 	start srv listen -f line -C tcp://127.0.0.1:0
 	printf 'a\nb\n' | ip send -f line -C "$srv_endpoint"

@@ -115,13 +115,13 @@ keys(void)
 	    "stage convert: key strct", "did you mean strict?");
 	bad("convert:json>cbor,", NULL, "a key is missing beside a comma",
 	    "stage convert",
-	    "write convert:FROM>TO[,strict][,canonical][,depth=N]");
+	    "write convert:FROM>TO[,strict][,canonical][,generic][,depth=N]");
 	bad("convert:json>cbor,,strict", NULL,
 	    "a key is missing beside a comma", "stage convert",
-	    "write convert:FROM>TO[,strict][,canonical][,depth=N]");
+	    "write convert:FROM>TO[,strict][,canonical][,generic][,depth=N]");
 	bad("convert:json>cbor,=1", NULL, "a key is missing beside a comma",
 	    "stage convert",
-	    "write convert:FROM>TO[,strict][,canonical][,depth=N]");
+	    "write convert:FROM>TO[,strict][,canonical][,generic][,depth=N]");
 	bad("convert:json>cbor,depth", NULL, "a value is missing: N",
 	    "stage convert: key depth", "write depth=N");
 	bad("convert:json>cbor,depth=0", NULL, "\"0\" is too small",

@@ -510,6 +510,9 @@ test_open_line(void)
 	is_u64(ipc_mq_at(&w[0]->port->out, 0)->flags, 0,
 	    "open: a worker gets a whole line");
 	fake_put_bytes(w[0], "reply", 5, 0, IPC_MSG_OPEN);
+	is_u64(c->port->out.n, 0, "open: half a reply, or all of it?");
+	fake_detach(w[0], NULL, 0);
+	is_u64(c->port->out.n, 1, "open: it ended well, so all of it");
 	is_u64(ipc_mq_at(&c->port->out, 0)->flags, 0,
 	    "open: and so does a client");
 	end("open");

@@ -165,7 +165,7 @@ test_all_broken(void)
 	fake_take_all(t[0]);
 	fake_ended(local);
 	fake_detach(t[0], NULL, -1);
-	failed(IPC_E_DATA, "3 of 4 messages undelivered: reset", "broke");
+	failed(IPC_E_DATA, "at least 3 of 4 messages undelivered: reset", "broke");
 	end();
 
 	begin(true, 2);
@@ -192,7 +192,7 @@ test_all_broken(void)
 	fake_take_all(t[0]);
 	fake_ended(local);
 	fake_detach(t[0], NULL, -1);
-	failed(IPC_E_DATA, "1 of 2 messages undelivered: the peer ended",
+	failed(IPC_E_DATA, "at least 1 of 2 messages undelivered: the peer ended",
 	    "ended too early");
 	end();
 
@@ -200,7 +200,7 @@ test_all_broken(void)
 	fake_failed(f, IPC_ROLE_TARGET, 0, "refused");
 	is_u64(f->dones, 0, "one is left");
 	fake_failed(f, IPC_ROLE_TARGET, 1, "no route");
-	failed(IPC_E_NET, "refused; 0 of 0 messages undelivered", "nobody");
+	failed(IPC_E_NET, "refused; no message was sent", "nobody");
 	end();
 }
 
@@ -283,7 +283,7 @@ test_moved(void)
 	fake_detach(t[0], "reset", -1);
 	fake_take(t[1]);
 	fake_detach(t[1], "no route", -1);
-	failed(IPC_E_DATA, "3 of 4 messages undelivered, no target is left: "
+	failed(IPC_E_DATA, "at least 3 of 4 messages undelivered, no target is left: "
 	    "reset", "nobody is left");
 	end();
 }
