@@ -6,6 +6,9 @@
 #  R3  the same through a second tool, which got it right
 #  R4  five bytes and FIN to a child that starts slowly: nothing comes back
 #  R5  the server is restarted in mid-stream: the rest is lost
+#  R7  published before the subscriber came: nothing, exit 0
+#  R8  a request to nobody: blocked for ever
+#  R9  three lines sent: one message arrives
 #  R10 refused: exit 1        R11 bad host, bad option: exit 1 or 2, any
 #  R12 a signal on an idle listener: death by raw signal
 #  R18 the server hangs up with input unsent: exit 0
@@ -265,4 +268,26 @@ rest() {
 	[ "$status" = 3 ]
 	grep -qE "[0-9]+ bytes" "$T/send.err"
 	[ "$(cat "$T/back")" = hello ]
+}
+
+@test "R7: who subscribes late has the message all the same, or the sender fails" {
+	start f listen -k --fanout --history 10 -f line "unix:$T/s" < <(echo m)
+	run -0 ip send --recv-only -n 1 -f line "unix:$T/s"
+	[ "$output" = m ]
+	run -1 ip send -f line -m m "unix:$T/nobody"
+}
+
+@test "R8: a request to nobody fails at once; to a silent service, after -t" {
+	run -1 ip send -R -m q "unix:$T/nobody"
+	[[ $output == *"fix:"* ]]
+	start l listen -k --recv-only "unix:$T/s"
+	run -124 ip send -R -t 1s -m q "unix:$T/s"
+	[[ $output == *"request 1"* ]]
+}
+
+@test "R9: three lines are three messages" {
+	start l listen -f line -F '%o:%p\n' "unix:$T/s"
+	ip send -f line "unix:$T/s" < <(printf 'a\nb\nc\n')
+	finish l
+	[ "$(cat "$T/l.out")" = $'1:a\n2:b\n3:c' ]
 }
