@@ -409,6 +409,8 @@ except ConnectionResetError:
 	bg c "$IPCAT" send "sh:echo \$\$ >$T/pids; exec sleep 1000" <<<x
 	wait_until pids "$T/pids" 1
 	signal TERM c
+	# Two signals that wait to be taken are one.
+	wait_for_text draining "$T/c.err"
 	signal TERM c
 	finish c
 	[ "$status" = 143 ]
