@@ -247,14 +247,15 @@ fuzz: ## libFuzzer on every target, FUZZ_SECONDS each (clang)
 	@+$(MAKE) MODE=fuzz fuzz-mode
 
 fuzz-mode: $(FUZZ)
-	@set -e; for t in $(FUZZ); do n=$${t##*/fuzz_}; \
+	@rc=0; for t in $(FUZZ); do n=$${t##*/fuzz_}; \
 	    mkdir -p $O/corpus/$$n $O/crash; \
 	    echo "== $$n"; $$t -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
 	        -rss_limit_mb=1024 -timeout=10 -artifact_prefix=$O/crash/$$n- \
 	        $$(test ! -f tests/fuzz/$$n.dict || echo -dict=tests/fuzz/$$n.dict) \
 	        $O/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n 2>/dev/null) \
 	        2>&1 | tee $O/$$n.log | grep -E 'ERROR|SUMMARY|stat::|Test unit' ; \
-	    ! grep -q '^SUMMARY' $O/$$n.log; done
+	    grep -q '^Done' $O/$$n.log && ! grep -q '^SUMMARY' $O/$$n.log || \
+	        rc=1; done; exit $$rc
 
 bench: all ## ratios against the other tools, interleaved (BENCHFLAGS)
 	@CC='$(CC)' tests/bench/run --ipcat '$(IPCAT)' $(BENCHFLAGS)

@@ -82,9 +82,13 @@ static int
 escape(struct output *o, const char **s, struct ipc_error *err)
 {
 	static const char from[] = "ntr0e\\", to[] = "\n\t\r\0\033\\";
-	char c = *(*s)++;
-	const char *at = c == '\0' ? NULL : strchr(from, c);
+	char c = **s;
+	const char *at;
 
+	if (c == '\0')
+		return bad(err, "unknown escape", '\\');
+	++*s;
+	at = strchr(from, c);
 	if (at != NULL)
 		return literal(o, to[at - from], err);
 	if (c == 'x' && hex_digit((*s)[0]) >= 0 && hex_digit((*s)[1]) >= 0) {
@@ -102,7 +106,7 @@ ipc_output_config(void *cfg, const char *fmt, struct ipc_error *err)
 	int r = 0;
 
 	o->json = fmt == NULL;
-	while (fmt != NULL && *fmt != '\0' && r == 0) {
+	while (r == 0 && fmt != NULL && *fmt != '\0') {
 		char c = *fmt++;
 
 		if (c == '\\') {

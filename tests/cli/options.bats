@@ -553,6 +553,17 @@ sys.stdin.read()' <&"$TICK"
 	done
 }
 
+@test "--format: what a template cannot say is refused and named" {
+	local bad
+	for bad in '\' 'a\' '\q' '\x4' '%' '%q'; do
+		run -2 ip send -F "$bad" null:
+		[[ $output == *"unknown "*" in a template"* ]]
+		[[ $output == *"fix: "* ]]
+	done
+	run -2 ip send -F 'a\' null:
+	[[ $output == *'unknown escape "\\" in a template'* ]]
+}
+
 @test "multi-call: the verb by our own name" {
 	ln -s "$IPCAT" "$T/ipcat-relay"
 	run -0 "$T/ipcat-relay" - - <<<hello

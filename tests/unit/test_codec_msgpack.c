@@ -61,6 +61,9 @@ static const struct {
 	{ "de 00 01 a1 61 81 a1 61 c0", "{\"a\":{\"a\":null}}",
 	  "81 a1 61 81 a1 61 c0" },
 	{ "df 00 00 00 01 a0 01", "{\"\":1}", "81 a0 01" },
+	/* The example at the head of the specification's site. */
+	{ "82 a7 63 6f 6d 70 61 63 74 c3 a6 73 63 68 65 6d 61 00",
+	  "{\"compact\":true,\"schema\":0}", NULL },
 	/* Keys that are not text. */
 	{ "81 01 02", "{\"1\":2}", "81 a1 31 02" },
 	{ "83 c0 01 c3 02 ff 03", "{\"null\":1,\"true\":2,\"-1\":3}",
