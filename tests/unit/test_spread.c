@@ -165,7 +165,8 @@ test_all_broken(void)
 	fake_take_all(t[0]);
 	fake_ended(local);
 	fake_detach(t[0], NULL, -1);
-	failed(IPC_E_DATA, "at least 3 of 4 messages undelivered: reset", "broke");
+	failed(IPC_E_DATA, "at least 3 of 4 messages undelivered: reset",
+	    "broke");
 	end();
 
 	begin(true, 2);
@@ -192,7 +193,8 @@ test_all_broken(void)
 	fake_take_all(t[0]);
 	fake_ended(local);
 	fake_detach(t[0], NULL, -1);
-	failed(IPC_E_DATA, "at least 1 of 2 messages undelivered: the peer ended",
+	failed(IPC_E_DATA, "at least 1 of 2 messages undelivered: the "
+	    "peer ended",
 	    "ended too early");
 	end();
 
@@ -283,8 +285,8 @@ test_moved(void)
 	fake_detach(t[0], "reset", -1);
 	fake_take(t[1]);
 	fake_detach(t[1], "no route", -1);
-	failed(IPC_E_DATA, "at least 3 of 4 messages undelivered, no target is left: "
-	    "reset", "nobody is left");
+	failed(IPC_E_DATA, "at least 3 of 4 messages undelivered, no "
+	    "target is left: reset", "nobody is left");
 	end();
 }
 
