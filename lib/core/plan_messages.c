@@ -184,8 +184,10 @@ add_output(struct ipc_plan *plan, struct ipc_error *err)
 		free(cfg);
 		return r;
 	}
-	if (ipc_output_config(cfg, set->format, err) < 0)
+	if (ipc_output_config(cfg, set->format, err) < 0) {
+		ipc_error_where(err, "option -F");
 		return IPC_E_USAGE;
+	}
 	/* They say themselves where a line ends. */
 	s->out_raw = true;
 	return 0;

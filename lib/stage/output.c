@@ -44,8 +44,9 @@ struct state {
 static int
 bad(struct ipc_error *err, const char *what, char c)
 {
-	return ipc_fail(err, IPC_E_USAGE, 0, "ipcat help stages; for instance "
-	    "-F '%o %p\\n'", "%s \"%c\" in a template", what, c);
+	return ipc_fail(err, IPC_E_USAGE, 0, "for instance -F '%o: %p'; "
+	    "man ipcat-send has the letters", "%s \"%c\" in a template",
+	    what, c);
 }
 
 static int
@@ -54,7 +55,7 @@ literal(struct output *o, char c, struct ipc_error *err)
 	struct part *p = o->n > 0 ? &o->part[o->n - 1] : NULL;
 
 	if (o->used == LITERALS || (o->n == PARTS && p->what != 0))
-		return ipc_fail(err, IPC_E_USAGE, 0, NULL,
+		return ipc_fail(err, IPC_E_USAGE, 0, "use -J and jq(1)",
 		    "the template is too long");
 	if (p == NULL || p->what != 0) {
 		p = &o->part[o->n++];
@@ -118,7 +119,7 @@ ipc_output_config(void *cfg, const char *fmt, struct ipc_error *err)
 		} else if (c == '\0' || strchr("psxjlStaoITU", c) == NULL) {
 			return bad(err, "unknown field", c == '\0' ? '%' : c);
 		} else if (o->n == PARTS) {
-			return ipc_fail(err, IPC_E_USAGE, 0, NULL,
+			return ipc_fail(err, IPC_E_USAGE, 0, "use -J and jq(1)",
 			    "the template is too long");
 		} else {
 			o->part[o->n++] = (struct part){ .what = c };

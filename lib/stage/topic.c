@@ -209,15 +209,24 @@ static int
 topic_check(void *v, struct ipc_error *err)
 {
 	const struct ipc_topic_cfg *cfg = v;
+	bool named = false;
 	int r = 0;
 
-	if (cfg->topic != NULL)
+	if (cfg->topic != NULL) {
 		r = ipc_topic_check(cfg->topic, strlen(cfg->topic),
 		    IPC_E_USAGE, err);
+		named = r < 0;
+	}
 	for (uint32_t i = 0; r == 0 && cfg->subscribe != NULL &&
 	    i < cfg->subscribe->n; i++)
 		r = ipc_pattern_check(cfg->subscribe->v[i],
 		    strlen(cfg->subscribe->v[i]), IPC_E_USAGE, err);
+	if (r < 0) {
+		ipc_error_hint(err, "words joined by points: weather.oslo; in "
+		    "a pattern * is one word, and a last > all that follow");
+		ipc_error_where(err, "option %s", named ? "--topic" :
+		    "--subscribe");
+	}
 	return r;
 }
 

@@ -679,6 +679,54 @@ test_bounds(void)
 	end();
 }
 
+/* --on-error skip: what was left out is waited for by nobody. */
+static void
+test_skipped(void)
+{
+	begin(1);
+	up();
+	ask("abc");
+	f->ex.ops->skipped(&f->ex, target->port, true, 2);
+	is_u64(fake_stat(f, "unanswered"), 2, "the second one is not asked");
+	fake_take_all(target);
+	fake_put(target, "A");
+	fake_put(target, "C");
+	fake_ended(local);
+	says("A C", "the others have their replies");
+	is_u64(f->dones, 1, "nothing is missing");
+	is_u64(fake_stat(f, "complete"), 2, "two are complete");
+	end();
+
+	begin(1);
+	up();
+	ask("abc");
+	fake_take_all(target);
+	fake_put(target, "A");
+	f->ex.ops->skipped(&f->ex, target->port, false, 2);
+	fake_put(target, "C");
+	fake_ended(local);
+	says("A C", "a reply that was left out");
+	is_u64(f->dones, 1, "it was one");
+	end();
+}
+
+/* A request that no connection can carry is not tried on another one. */
+static void
+test_refused(void)
+{
+	begin(2);
+	f->set.retry = 5;
+	up();
+	ask("ab");
+	fake_take(target);
+	target->port->refused = true;
+	fake_detach(target, "message 2: bad", -1);
+	is_u64(f->ndials, 1, "no other connection");
+	failed(IPC_E_DATA, "request 1 (of 1 sent) and 1 more have no reply: "
+	    "message 2: bad", "refused");
+	end();
+}
+
 static void
 test_other_ends(void)
 {
@@ -739,6 +787,8 @@ main(void)
 	test_failover();
 	test_retry();
 	test_bounds();
+	test_skipped();
+	test_refused();
 	test_other_ends();
 	return done();
 }

@@ -286,8 +286,7 @@ test_moved(void)
 	fake_take(t[1]);
 	fake_detach(t[1], "no route", -1);
 	failed(IPC_E_DATA, "at least 3 of 4 messages undelivered, no "
-	    "target is left: "
-	    "reset", "nobody is left");
+	    "target is left: reset", "nobody is left");
 	end();
 }
 
