@@ -295,19 +295,16 @@ ipc_endpoint_parse(struct ipc_endpoint *ep, const char *text,
 }
 
 int
-ipc_endpoint_exec(struct ipc_endpoint *ep, const char *const *argv,
-    struct ipc_error *err)
+ipc_endpoint_words(struct ipc_endpoint *ep, const char *scheme,
+    const char *const *argv, struct ipc_error *err)
 {
 	struct ipc_text t = { 0 };
-	size_t i;
+	size_t i, n = strlen(scheme) + 1;
 
 	memset(ep, 0, sizeof(*ep));
-	if (argv == NULL || argv[0] == NULL || argv[0][0] == '\0')
-		return ipc_fail(err, IPC_E_USAGE, 0,
-		    "write -e PROGRAM ARG...", "the program is missing");
-	ipc_text_put(&t, "exec", 5);
+	ipc_text_put(&t, scheme, n);
 	ipc_text_put(&t, "", 1);
-	ipc_text_add(&t, "exec:%.*s", EXEC_TEXT_MAX, argv[0]);
+	ipc_text_add(&t, "%s:%.*s", scheme, EXEC_TEXT_MAX, argv[0]);
 	for (i = 1; argv[i] != NULL && t.len < EXEC_TEXT_MAX; i++)
 		ipc_text_add(&t, " %.*s", EXEC_TEXT_MAX, argv[i]);
 	if (argv[i] != NULL)
@@ -319,10 +316,21 @@ ipc_endpoint_exec(struct ipc_endpoint *ep, const char *const *argv,
 	/* Layout: "exec\0" "\0" text. */
 	ep->store = t.s;
 	ep->scheme = t.s;
-	ep->path = t.s + 5;
-	ep->text = t.s + 6;
+	ep->path = t.s + n;
+	ep->text = t.s + n + 1;
 	ep->argv = argv;
 	return 0;
+}
+
+int
+ipc_endpoint_exec(struct ipc_endpoint *ep, const char *const *argv,
+    struct ipc_error *err)
+{
+	memset(ep, 0, sizeof(*ep));
+	if (argv == NULL || argv[0] == NULL || argv[0][0] == '\0')
+		return ipc_fail(err, IPC_E_USAGE, 0,
+		    "write -e PROGRAM ARG...", "the program is missing");
+	return ipc_endpoint_words(ep, "exec", argv, err);
 }
 
 void

@@ -70,6 +70,11 @@ enum ipc_ep_shape {
 int ipc_endpoint_parse(struct ipc_endpoint *ep, const char *text,
     int (*shape_of)(const char *scheme), struct ipc_error *err);
 
+/* An endpoint of words that no text is parsed for (-m TEXT…): at least one.
+ * argv is borrowed and NULL-terminated. */
+int ipc_endpoint_words(struct ipc_endpoint *ep, const char *scheme,
+    const char *const *argv, struct ipc_error *err);
+
 /* An exec endpoint from words: -e PROG ARG…  argv is borrowed and
  * NULL-terminated. */
 int ipc_endpoint_exec(struct ipc_endpoint *ep, const char *const *argv,

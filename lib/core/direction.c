@@ -315,6 +315,21 @@ discard_rest(struct ipc_dir *d)
 	return IPC_TURN_SWITCH;
 }
 
+/* A datagram peer that has gone cannot say that it ended. */
+static void
+last_words(struct ipc_pipeline *pl, const struct ipc_dir *d)
+{
+	struct ipc_dir *o = ipc_dir_other(pl, d);
+
+	if (o->done || o->src != d->dst ||
+	    (d->dst->conn.tr->caps & IPC_CAP_ENDLESS) == 0 ||
+	    (d->dst->conn.flags & IPC_CONN_BIND) != 0)
+		return;
+	o->last = true;
+	o->wait_src = false;
+	ipc_worker_defer(pl->w, pl);
+}
+
 enum ipc_turn
 ipc_dir_dst_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 {
@@ -342,6 +357,7 @@ ipc_dir_dst_error(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
 		ipc_pipeline_note(pl, &err);
 		ipc_dir_end(pl, d);
 		/* What the peer said before it went is still worth having. */
+		last_words(pl, d);
 		return IPC_TURN_DONE;
 	}
 	ipc_fail(&err, IPC_E_NET, e, e == EPIPE ? "the reader of this output "

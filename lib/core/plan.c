@@ -196,8 +196,8 @@ app_point(struct ipc_point **pts, uint32_t *n, const struct ipc_settings *set,
 			return ipc_fail(err, IPC_E_NET, ENOMEM, NULL,
 			    "no memory");
 		*n = 1;
-		r = ipc_endpoint_exec(&(*pts)->ep, set->messages.v, err);
-		(*pts)->ep.scheme = "words";
+		r = ipc_endpoint_words(&(*pts)->ep, "words", set->messages.v,
+		    err);
 		return r < 0 ? r : point_finish(*pts, false, set, err);
 	}
 	if (verb == IPC_VERB_LISTEN && set->out_dir != NULL)

@@ -417,11 +417,29 @@ drain_datagrams(struct ipc_pipeline *pl, struct ipc_dir *d,
 	return IPC_TURN_GO;
 }
 
-/* A child that stopped listening, or --send-only: count and forget. */
+/* A child that stopped listening, or --send-only: count and forget.  Of a
+ * connection the child may have had all it wanted; the messages of a socket
+ * that many write to are not of one conversation, and each of them counts. */
 static void
 discard(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b)
 {
+	bool each = d->src->conn.tr != NULL && (d->src->conn.tr->caps &
+	    IPC_CAP_ENDLESS) != 0 && (d->dst->conn.tr->caps &
+	    IPC_CAP_CHILD) != 0;
+	struct ipc_error err = { 0 };
+	char where[IPC_END_TEXT];
+
 	while (ipc_batch_count(b) > 0) {
+		if (each) {
+			ipc_fail(&err, IPC_E_DATA, 0, "--per message gives "
+			    "each a handler of its own", "the handler took "
+			    "no more: message %" PRIu64 " is lost",
+			    b->m[b->head].id);
+			ipc_error_where(&err, "%s", ipc_end_text(d->src,
+			    where));
+			ipc_flow_drop(pl, &err);
+			memset(&err, 0, sizeof(err));
+		}
 		ipc_dir_dropped(pl, d, b->m[b->head].len);
 		ipc_batch_drop(b);
 		if (pl->port != NULL && d->index == 1)

@@ -12,19 +12,19 @@ static struct ipc_error err;
 static void
 test_words(void)
 {
-	static const char *const argv[] = { "one", "", "three words here",
+	static const char *const argv[] = { "", "one", "three words here",
 		"\xff\n", NULL };
 	struct ipc_endpoint ep;
 	struct ipc_conn c;
 	struct ipc_dgram d[8];
 
-	ok(ipc_endpoint_exec(&ep, argv, &err) == 0, "an endpoint");
+	ok(ipc_endpoint_words(&ep, "words", argv, &err) == 0, "an endpoint");
 	ep.tr = tr;
 	ok(conn_dial(&c, &ep, NULL, IPC_CONN_READ, &err) == 0 && c.wfd == -1,
 	    "open for reading alone");
 	ok(conn_wait(c.rfd, POLLIN), "readable at once");
 	is_u64((uint64_t)tr->recvm(&c, d, 2), 2, "no more than asked for");
-	ok(dgram_is(&d[0], "one", 3) && dgram_is(&d[1], "", 0) &&
+	ok(dgram_is(&d[0], "", 0) && dgram_is(&d[1], "one", 3) &&
 	    d[0].tag == 0 && !d[0].cut, "the first two, one of them empty");
 	is_u64((uint64_t)tr->recvm(&c, d, 8), 2, "the rest");
 	ok(dgram_is(&d[0], "three words here", 16) &&
@@ -52,7 +52,7 @@ test_output(void)
 		abort();
 	fflush(stdout);
 	dup2(fd[1], STDOUT_FILENO);
-	ipc_endpoint_exec(&ep, argv, &err);
+	ipc_endpoint_words(&ep, "words", argv, &err);
 	ep.tr = tr;
 	rc = conn_dial(&c, &ep, NULL, IPC_CONN_READ | IPC_CONN_WRITE, &err);
 	wrote = rc == 0 && c.wfd == STDOUT_FILENO &&
