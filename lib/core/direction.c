@@ -125,6 +125,7 @@ ipc_dir_allowance(struct ipc_pipeline *pl, struct ipc_dir *d, size_t want)
 	if (d->tokens < want && d->tokens < burst(rate) / 2) {
 		ipc_end_want_read(d->src, pl->w, false);
 		d->rate_wait = true;
+		d->hold_ns = 0;
 		return 0;
 	}
 	d->rate_wait = false;
@@ -188,6 +189,18 @@ ipc_dir_end(struct ipc_pipeline *pl, struct ipc_dir *d)
 		ipc_end_want_write(d->dst, pl->w, false);
 	if (d->pump != NULL)
 		d->pump->stop(pl, d);
+}
+
+void
+ipc_dir_stop(struct ipc_dir *d)
+{
+	if (!d->src_eof)
+		d->stopped = true;
+	d->src_eof = true;
+	d->wait_src = false;
+	/* Nobody has written to us: now nobody will. */
+	if (d->no_peer)
+		d->wait_dst = false;
 }
 
 /* After the peer's last byte: does our own input still matter? */

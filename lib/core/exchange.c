@@ -489,8 +489,7 @@ stop_input(struct ipc_port *p)
 	if (d->done || p->pl->state != IPC_PL_OPEN)
 		return;
 	ipc_end_want_read(d->src, p->pl->w, false);
-	d->src_eof = true;
-	d->wait_src = false;
+	ipc_dir_stop(d);
 	wake(p);
 }
 

@@ -28,6 +28,7 @@
 /* What a reply inherits from its request. */
 struct origin {
 	uint64_t id, t_ns, tag;
+	uint8_t	flags;
 };
 
 struct ipc_filter {
@@ -41,7 +42,8 @@ struct ipc_filter {
 	struct ipc_source in;	/* what the child says */
 	struct origin sent[IPC_FILTER_DEPTH];
 	uint32_t head, n;	/* of sent: messages in the child */
-	bool	shut;		/* its stdin is closed */
+	bool	deaf;		/* it closed its stdin */
+	bool	shut;		/* we did */
 	bool	eof, gone;	/* its stdout ended; it was reaped */
 	int	status;
 };
@@ -116,7 +118,8 @@ tee_write(int fd, const struct ipc_framing *f, const struct ipc_msg *m,
     struct ipc_error *err)
 {
 	struct ipc_wrap w;
-	struct iovec v[4];
+	struct iovec v[3];
+	int at = 0;
 	size_t want;
 	ssize_t n;
 
@@ -127,11 +130,23 @@ tee_write(int fd, const struct ipc_framing *f, const struct ipc_msg *m,
 	v[1] = (struct iovec){ m->data, m->len };
 	v[2] = (struct iovec){ w.tail, w.ntail };
 	want = (size_t)w.nhead + m->len + w.ntail;
-	n = writev(fd, v, 3);
-	if (n == (ssize_t)want)
-		return 0;
-	return ipc_fail(err, IPC_E_NET, n < 0 ? errno : ENOSPC, NULL,
-	    "tee cannot write");
+	while (want > 0) {
+		n = writev(fd, v + at, 3 - at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return ipc_fail(err, IPC_E_NET, n < 0 ? errno :
+			    ENOSPC, NULL, "tee cannot write");
+		want -= (size_t)n;
+		/* A short write: the next one says why, or goes on. */
+		for (; at < 3 && (size_t)n >= v[at].iov_len; at++)
+			n -= (ssize_t)v[at].iov_len;
+		if (at < 3) {
+			v[at].iov_base = (uint8_t *)v[at].iov_base + n;
+			v[at].iov_len -= (size_t)n;
+		}
+	}
+	return 0;
 }
 
 static int
@@ -146,8 +161,10 @@ tee_step(struct ipc_pipeline *pl, struct ipc_step *s, struct ipc_batch *in,
 			int r = tee_write(fd, &cfg->framing, &in->m[in->head],
 			    err);
 
-			if (r < 0)
+			if (r < 0) {
+				ipc_error_where(err, "tee:%s", cfg->path);
 				return r;
+			}
 		}
 		ipc_batch_move(out, in);
 	}
@@ -283,9 +300,32 @@ queue_frame(struct ipc_filter *f, const struct ipc_msg *m,
 static int
 broken(const struct ipc_filter *f, struct ipc_error *err)
 {
-	ipc_fail(err, IPC_E_REMOTE, 0, "a filter answers each message with "
-	    "one message, at once: look at its buffering",
-	    "the filter ended with %" PRIu32 " messages unanswered", f->n);
+	const char *how = f->eof ? "ended" : "closed its input";
+	const char *hint = "a filter answers each message with one message, "
+	    "and reads until there are no more";
+
+	if (f->n == 0)
+		ipc_fail(err, IPC_E_REMOTE, 0, hint, "the filter %s before "
+		    "the messages did", how);
+	else
+		ipc_fail(err, IPC_E_REMOTE, 0, hint, "the filter %s with %"
+		    PRIu32 " message%s unanswered, from message %" PRIu64
+		    " on", how, f->n, f->n == 1 ? "" : "s",
+		    f->sent[f->head].id);
+	ipc_error_where(err, "%s", f->ep.text);
+	return IPC_E_REMOTE;
+}
+
+/* What the child said is no frame. */
+static int
+unreadable(const struct ipc_filter *f, struct ipc_error *err)
+{
+	char what[sizeof(err->what)], hint[sizeof(err->hint)];
+
+	memcpy(what, err->what, sizeof(what));
+	memcpy(hint, err->hint, sizeof(hint));
+	ipc_fail(err, IPC_E_REMOTE, 0, hint[0] == '\0' ? NULL : hint,
+	    "the filter's answer, %s", what);
 	ipc_error_where(err, "%s", f->ep.text);
 	return IPC_E_REMOTE;
 }
@@ -307,25 +347,34 @@ feed(struct ipc_filter *f, struct ipc_batch *in, struct ipc_error *err)
 		struct ipc_chunk *c = f->w;
 		ssize_t n;
 
-		while (ipc_batch_count(in) > 0 && f->n < IPC_FILTER_DEPTH &&
+		while (!f->deaf && ipc_batch_count(in) > 0 &&
+		    f->n < IPC_FILTER_DEPTH &&
 		    (c == NULL || c->tail - c->head < 32768)) {
 			struct ipc_msg *m = &in->m[in->head];
 			int r = queue_frame(f, m, err);
 
+			/* What came before it is answered first. */
+			if (r == IPC_E_DATA && f->n > 0)
+				break;
 			if (r < 0)
 				return r;
 			c = f->w;
 			f->sent[(f->head + f->n++) % IPC_FILTER_DEPTH] =
-			    (struct origin){ m->id, m->t_ns, m->tag };
+			    (struct origin){ m->id, m->t_ns, m->tag,
+			    m->flags & IPC_MSG_OPEN };
 			ipc_batch_drop(in);
 		}
-		if (c == NULL || c->head == c->tail)
+		if (c == NULL || c->head == c->tail || f->deaf)
 			return 0;
 		n = child_io(f, c->data + c->head, c->tail - c->head, true);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return errno == EAGAIN ? 0 : broken(f, err);
+		if (n < 0) {
+			/* What it has said is taken first; then it is broken,
+			 * for it cannot answer this. */
+			f->deaf = errno != EAGAIN;
+			return 0;
+		}
 		c->head += (uint32_t)n;
 		if (c->head == c->tail)
 			c->head = c->tail = 0;
@@ -362,15 +411,19 @@ answer(struct ipc_filter *f, struct ipc_batch *out, const struct ipc_frame *fr,
 	struct ipc_chunk *c = f->in.chunk;
 	struct ipc_msg *m;
 
-	if (f->n == 0)
-		return ipc_fail(err, IPC_E_REMOTE, 0, "a filter answers each "
+	if (f->n == 0) {
+		ipc_fail(err, IPC_E_REMOTE, 0, "a filter answers each "
 		    "message with exactly one", "the filter said more than "
 		    "it was asked");
+		ipc_error_where(err, "%s", f->ep.text);
+		return IPC_E_REMOTE;
+	}
 	m = ipc_batch_add(out, c, c->data + c->head + fr->off,
 	    (uint32_t)fr->len, IPC_MSGS);
 	m->id = o->id;
 	m->t_ns = o->t_ns;
 	m->tag = o->tag;
+	m->flags = o->flags;
 	f->head = (f->head + 1) % IPC_FILTER_DEPTH;
 	f->n--;
 	return 0;
@@ -393,12 +446,13 @@ take(struct ipc_filter *f, struct ipc_batch *out, struct ipc_error *err)
 		if (c != NULL && (c->head < c->tail || f->eof)) {
 			r = ipc_unframe(&f->in.un, c->data + c->head,
 			    c->tail - c->head, f->eof, &fr, &need, err);
+			/* Not consumed: it is found again. */
 			if (r > 0 && answer(f, out, &fr, err) < 0)
-				r = IPC_E_REMOTE;
+				return IPC_E_REMOTE;
 			c->head += (uint32_t)fr.used;
 		}
 		if (r < 0)
-			return r == IPC_E_DATA ? broken(f, err) : r;
+			return r == IPC_E_DATA ? unreadable(f, err) : r;
 		if (r > 0)
 			continue;
 		if (f->eof)
@@ -465,6 +519,8 @@ exec_step(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_step *s,
 	r = feed(f, in, err);
 	if (r == 0)
 		r = take(f, out, err);
+	if (r == 0 && f->deaf && f->n == 0 && ipc_batch_count(in) > 0)
+		r = broken(f, err);
 	if (r == 0 && d->src_eof && ipc_batch_count(in) == 0 && f->n == 0 &&
 	    (f->w == NULL || f->w->head == f->w->tail))
 		r = wind_up(f, err);
@@ -472,7 +528,7 @@ exec_step(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_step *s,
 		return r;
 	if (f->n > 0 || f->shut)
 		arm(f, &f->rev, f->eof ? -1 : f->conn.rfd, EV_READ);
-	if (f->w != NULL && f->w->head < f->w->tail)
+	if (f->w != NULL && f->w->head < f->w->tail && !f->deaf)
 		arm(f, &f->wev, f->conn.wfd, EV_WRITE);
 	return 0;
 }
@@ -493,6 +549,12 @@ ipc_filter_busy(const struct ipc_step *s)
 	const struct ipc_filter *f = s->filter;
 
 	return f != NULL && !(f->eof && f->gone);
+}
+
+bool
+ipc_filter_holds(const struct ipc_step *s)
+{
+	return s->filter != NULL && s->filter->n > 0;
 }
 
 void

@@ -38,6 +38,9 @@ int ipc_filter_step(struct ipc_pipeline *pl, struct ipc_dir *d,
  * woken when that changes. */
 bool ipc_filter_busy(const struct ipc_step *s);
 
+/* Does it hold messages? */
+bool ipc_filter_holds(const struct ipc_step *s);
+
 /* The direction is over: whatever is left is ended. */
 void ipc_filter_free(struct ipc_step *s);
 

@@ -38,6 +38,7 @@ struct ipc_source {
 	struct ipc_unframe un;	/* un.f NULL: spans */
 	struct ipc_chunk *chunk; /* owned; [head, tail) is not parsed yet */
 	uint64_t seq;		/* messages made */
+	int	failed;		/* errno of a read; 0 */
 	bool	drained;	/* the last read was short: nothing more now */
 };
 
@@ -83,6 +84,12 @@ void ipc_source_lost(struct ipc_pipeline *pl, struct ipc_end *e, bool ask);
 
 /* Write the last batch.  GO: it is empty. */
 enum ipc_turn ipc_sink_drain(struct ipc_pipeline *pl, struct ipc_dir *d);
+
+/* Nothing is under way between the source and the sink. */
+bool ipc_flow_clear(const struct ipc_flow *f);
+/* Something is, and the source has nothing to add now: GO, it moves with the
+ * next pass; else as a turn that waits for a stage. */
+enum ipc_turn ipc_flow_wait(struct ipc_pipeline *pl, struct ipc_dir *d);
 
 static inline struct ipc_batch *
 ipc_flow_last(const struct ipc_flow *f)

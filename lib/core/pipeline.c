@@ -116,6 +116,8 @@ pipeline_free(struct ipc_pipeline *pl)
 void
 ipc_pipeline_note(struct ipc_pipeline *pl, const struct ipc_error *err)
 {
+	if (err != NULL && pl->err != NULL)
+		pl->skipped = false;	/* this one is another kind */
 	if (err == NULL || pl->err != NULL)
 		return;
 	pl->err = malloc(sizeof(*pl->err));
@@ -160,6 +162,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	struct ipc_pipeline *pl = arg;
 	uint64_t idle = pl->w->plan->set->idle_ns;
 	struct ipc_error err = { 0 };
+	bool rate;
 
 	(void)fd;
 	(void)what;
@@ -173,11 +176,15 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		ipc_pipeline_abort(pl, &err);
 		return;
 	}
-	if (pl->state == IPC_PL_OPEN &&
-	    (pl->dir[0].rate_wait || pl->dir[1].rate_wait))
+	rate = pl->dir[0].rate_wait || pl->dir[1].rate_wait;
+	for (int i = 0; i < 2; i++) {
+		pl->dir[i].rate_wait = false;
+		pl->dir[i].hold_ns = 0;
+	}
+	/* First for -i: a turn that waits for the kernel arms nothing. */
+	ipc_pipeline_rearm(pl);
+	if (rate)
 		ipc_pipeline_run(pl);
-	else
-		ipc_pipeline_rearm(pl);
 }
 
 static uint64_t
@@ -516,6 +523,8 @@ last_input(struct ipc_pipeline *pl)
 		return;
 	d->last = true;
 	d->wait_src = false;
+	if (d->no_peer)
+		d->wait_dst = false;	/* now nobody will come */
 	ipc_worker_defer(pl->w, pl);
 }
 
@@ -572,8 +581,7 @@ ipc_pipeline_drain(struct ipc_pipeline *pl)
 	if (pl->state == IPC_PL_DIALING) {
 		ipc_pipeline_abort(pl, NULL);
 	} else if (pl->state == IPC_PL_OPEN && !d->done) {
-		d->src_eof = true;
-		d->wait_src = false;
+		ipc_dir_stop(d);
 		ipc_pipeline_run(pl);
 	}
 }

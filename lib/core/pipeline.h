@@ -83,6 +83,7 @@ struct ipc_dir {
 	bool	no_peer;	/* dst knows nobody to send to yet (udp) */
 	bool	enough;		/* -n: this was the last message */
 	bool	last;		/* src cannot end: what it has now is all */
+	bool	stopped;	/* we read no more, though there may be more */
 };
 
 enum ipc_pl_state {
@@ -134,6 +135,8 @@ struct ipc_pipeline {
 	bool	turning;		/* inside ipc_pipeline_run */
 	bool	dying;			/* abort was asked for during a turn */
 	bool	reset;			/* close with RST: input was cut */
+	bool	skipped;		/* err is about messages passed over:
+					 * all else goes on */
 	bool	flush;			/* but first deliver what came before */
 	bool	whole;			/* a message is all of the stream */
 	bool	has_slot;		/* counts for --max-conn */
@@ -211,6 +214,8 @@ enum ipc_turn ipc_dir_dead(struct ipc_pipeline *pl, struct ipc_dir *d);
 enum ipc_turn ipc_dir_finish(struct ipc_pipeline *pl, struct ipc_dir *d);
 /* End without shutting the destination. */
 void ipc_dir_end(struct ipc_pipeline *pl, struct ipc_dir *d);
+/* A signal: read no more, deliver what was read. */
+void ipc_dir_stop(struct ipc_dir *d);
 /* Wait until the destination takes more / the source has more.  WAIT, or
  * MORE when that descriptor is always ready. */
 enum ipc_turn ipc_dir_wait_dst(struct ipc_pipeline *pl, struct ipc_dir *d);

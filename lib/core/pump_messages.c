@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -120,6 +121,7 @@ serves_many(const struct ipc_pipeline *pl)
 void
 ipc_flow_drop(struct ipc_pipeline *pl, const struct ipc_error *err)
 {
+	bool only = pl->err == NULL || pl->skipped;
 	struct ipc_log_limit *l = &pl->w->limit;
 	uint64_t more;
 
@@ -129,10 +131,12 @@ ipc_flow_drop(struct ipc_pipeline *pl, const struct ipc_error *err)
 	else if (ipc_log_allow(l, ipc_now(), &more))
 		ipc_log(IPC_LOG_WARN, err->where, "%s (%" PRIu64
 		    " more of the kind)", err->what, more);
-	if (pl->port == NULL)
-		ipc_pipeline_note(pl, err);
-	else
+	if (pl->port != NULL) {
 		ipc_run_note(pl->w->run, err);
+		return;
+	}
+	ipc_pipeline_note(pl, err);
+	pl->skipped = only;
 }
 
 enum ipc_turn
@@ -143,12 +147,14 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 	struct ipc_error full = { 0 };
 	char where[IPC_END_TEXT];
 
-	if (m != NULL && m->id != 0)
-		ipc_fail(&full, err->code, err->sys, err->hint[0] == '\0' ?
-		    NULL : err->hint, "message %" PRIu64 ": %s", m->id,
-		    err->what);
-	else
-		full = *err;
+	full = *err;
+	if (m != NULL && m->id != 0) {
+		/* `what` has the text of errno already. */
+		ipc_fail(&full, err->code, 0, err->hint[0] == '\0' ? NULL :
+		    err->hint, "message %" PRIu64 ": %s", m->id, err->what);
+		full.sys = err->sys;
+		memcpy(full.where, err->where, sizeof(full.where));
+	}
 	ipc_error_where(&full, "%s", ipc_end_text(pl->port != NULL ?
 	    &pl->end[0] : d->src, where));
 	if (err->code == IPC_E_DATA && serves_many(pl) &&
@@ -209,10 +215,11 @@ step_failed(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i,
 	bool pass = false;
 	enum ipc_turn t;
 
-	if (err->code == IPC_E_DATA && !clear_after(f, i))
+	if (!clear_after(f, i))
 		return IPC_TURN_GO;	/* deliver what came before first */
-	t = ipc_flow_bad(pl, d, ipc_batch_count(in) == 0 ? NULL :
-	    &in->m[in->head], err, &pass);
+	/* What a filter failed at is behind it. */
+	t = ipc_flow_bad(pl, d, ipc_batch_count(in) == 0 ||
+	    err->code == IPC_E_REMOTE ? NULL : &in->m[in->head], err, &pass);
 	if (t != IPC_TURN_GO)
 		return t;
 	if (pass) {
@@ -295,13 +302,15 @@ empty(const struct ipc_flow *f)
 	return true;
 }
 
-/* Messages are held by a stage: until when? */
+/* Messages are held by a stage: until when?  Meanwhile nothing is read, and
+ * input that is there must not wake the loop again and again. */
 static enum ipc_turn
-hold(struct ipc_dir *d)
+hold(struct ipc_pipeline *pl, struct ipc_dir *d)
 {
 	const struct ipc_flow *f = d->flow;
 	uint64_t at = IPC_NEVER;
 
+	ipc_end_want_read(d->src, pl->w, false);
 	for (uint32_t i = 0; i < f->nsteps; i++) {
 		const struct ipc_stage *st = f->step[i].st;
 		uint64_t t = st->ops->deadline == NULL ? IPC_NEVER :
@@ -316,6 +325,33 @@ hold(struct ipc_dir *d)
 	d->hold_ns = at;
 	d->rate_wait = true;
 	return IPC_TURN_RATE;
+}
+
+bool
+ipc_flow_clear(const struct ipc_flow *f)
+{
+	for (uint32_t i = 0; i < f->nsteps; i++)
+		if (ipc_filter_holds(&f->step[i]))
+			return false;
+	return empty(f);
+}
+
+enum ipc_turn
+ipc_flow_wait(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	const struct ipc_flow *f = d->flow;
+
+	/* Held on purpose, or it moves with the next pass: batches in the
+	 * middle are filled from the back. */
+	for (uint32_t k = 0; k < f->nsteps; k++)
+		if (ipc_batch_count(&f->batch[k]) > 0 &&
+		    ipc_batch_count(&f->batch[k + 1]) == 0 &&
+		    f->step[k].st->ops->deadline == NULL &&
+		    !f->step[k].st->ops->core)
+			return IPC_TURN_GO;
+	if (ipc_batch_count(ipc_flow_last(f)) > 0)
+		return IPC_TURN_GO;
+	return hold(pl, d);
 }
 
 static enum ipc_turn
@@ -349,19 +385,11 @@ move(struct ipc_pipeline *pl, struct ipc_dir *d)
 		if (t != IPC_TURN_GO || !over)
 			return t;
 		if (empty(f))
-			return busy(f) ? hold(d) : finish(pl, d);
+			return busy(f) ? hold(pl, d) : finish(pl, d);
 		if (ipc_batch_count(&f->batch[0]) > 0)
 			return IPC_TURN_GO;
 	}
-	/* Nothing moved: it is held on purpose, or moves with the next pass
-	 * (middle batches are filled from the back). */
-	for (uint32_t k = 0; k < f->nsteps; k++)
-		if (ipc_batch_count(&f->batch[k]) > 0 &&
-		    ipc_batch_count(&f->batch[k + 1]) == 0 &&
-		    f->step[k].st->ops->deadline == NULL &&
-		    !f->step[k].st->ops->core)
-			return IPC_TURN_GO;
-	return hold(d);
+	return ipc_flow_wait(pl, d);
 }
 
 /* Nothing to do for a while: stages let go of what they hold ready.  False:

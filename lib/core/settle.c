@@ -29,7 +29,8 @@ grace(const struct ipc_pipeline *pl)
 static bool
 children_left(struct ipc_pipeline *pl)
 {
-	bool left = false, broken = pl->dying || pl->err != NULL;
+	bool left = false;
+	bool broken = pl->dying || (pl->err != NULL && !pl->skipped);
 
 	for (int i = 0; i < 2; i++) {
 		struct ipc_conn *c = &pl->end[i].conn;

@@ -346,8 +346,10 @@ datagram_error(struct ipc_pipeline *pl, struct ipc_dir *d,
 	const struct ipc_msg *m = &b->m[b->head];
 	struct ipc_error err = { 0 };
 
-	if (e == ENOENT && tag == 0 && !ipc_dir_other(pl, d)->done) {
+	if (e == ENOENT && tag == 0 && !ipc_dir_other(pl, d)->done &&
+	    !d->stopped && !d->last) {
 		/* Nobody has written to us yet: wait for somebody. */
+		ipc_end_want_read(d->src, pl->w, false);
 		d->no_peer = d->wait_dst = true;
 		return IPC_TURN_WAIT;
 	}

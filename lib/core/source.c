@@ -159,6 +159,17 @@ make_room(struct ipc_worker *w, struct ipc_source *s, size_t need)
 	return true;
 }
 
+/* Reading failed; stages may still work on what came before. */
+static enum ipc_turn
+read_failed(struct ipc_pipeline *pl, struct ipc_dir *d, int e)
+{
+	d->flow->in.failed = 0;
+	if (ipc_flow_clear(d->flow))
+		return ipc_dir_src_error(pl, d, e);
+	d->flow->in.failed = e;
+	return ipc_flow_wait(pl, d);
+}
+
 /* One read to the chunk's tail.  GO: bytes came, or src_eof. */
 static enum ipc_turn
 read_more(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s)
@@ -172,7 +183,7 @@ read_more(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s)
 	n = ipc_end_read(d->src, c->data + c->tail, want);
 	if (n < 0)
 		return errno == EAGAIN ? ipc_dir_wait_src(pl, d) :
-		    ipc_dir_src_error(pl, d, errno);
+		    read_failed(pl, d, errno);
 	if (n == 0) {
 		d->src_eof = true;
 		return IPC_TURN_GO;
@@ -186,7 +197,7 @@ read_more(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s)
 }
 
 /* The stream is garbled, cut short, or holds what is too large.  GO: it was
- * too large and is passed over. */
+ * too large and is passed over, or what came before is to be delivered. */
 static enum ipc_turn
 garbled(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
     struct ipc_error *err)
@@ -201,6 +212,11 @@ garbled(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 		ipc_flow_bad(pl, d, NULL, err, NULL);
 		memset(err, 0, sizeof(*err));
 		return IPC_TURN_GO;
+	}
+	/* Stages still work on what came before: it is found again then. */
+	if (!ipc_flow_clear(d->flow)) {
+		memset(err, 0, sizeof(*err));
+		return ipc_flow_wait(pl, d);
 	}
 	if (err->where[0] == '\0')
 		ipc_error_where(err, "%s", ipc_end_text(d->src, where));
@@ -224,12 +240,14 @@ fill_framed(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 
 		if (s->chunk != NULL)
 			r = cut(s, b, most, false, &need, &err);
-		if (r < 0 && garbled(pl, d, s, &err) == IPC_TURN_DONE)
-			return IPC_TURN_DONE;
-		if (r < 0)
-			continue;
 		if (r > 0)
 			return IPC_TURN_GO;
+		if (r < 0) {
+			t = garbled(pl, d, s, &err);
+			if (t != IPC_TURN_GO || !s->un.skipping)
+				return t;
+			continue;
+		}
 		if (s->drained) {
 			s->drained = false;
 			t = ipc_dir_wait_src(pl, d);
@@ -249,6 +267,23 @@ fill_framed(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 	return IPC_TURN_MORE;
 }
 
+/* A signal stopped the reading: the begin of a message is no message. */
+static void
+half_message(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_chunk *c)
+{
+	struct ipc_error err = { 0 };
+	char where[IPC_END_TEXT];
+
+	if (c->head == c->tail)
+		return;
+	ipc_fail(&err, IPC_E_DATA, 0, NULL, "stopped in the middle of a "
+	    "message: its first %" PRIu32 " bytes were not sent",
+	    c->tail - c->head);
+	ipc_error_where(&err, "%s", ipc_end_text(d->src, where));
+	ipc_pipeline_note(pl, &err);
+	c->head = c->tail;
+}
+
 /* The end was seen, but the last batch could not hold all that was there. */
 static enum ipc_turn
 fill_rest(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
@@ -260,7 +295,9 @@ fill_rest(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_source *s,
 
 	if (s->chunk == NULL || s->un.f == NULL || most == 0)
 		return IPC_TURN_GO;
-	r = cut(s, b, most, true, &need, &err);
+	r = cut(s, b, most, !d->stopped, &need, &err);
+	if (r == 0 && d->stopped)
+		half_message(pl, d, s->chunk);
 	return r < 0 ? garbled(pl, d, s, &err) : IPC_TURN_GO;
 }
 
@@ -397,6 +434,20 @@ fill_datagrams(struct ipc_pipeline *pl, struct ipc_dir *d,
 	return ipc_batch_count(b) == 0 && n > 0 ? IPC_TURN_MORE : IPC_TURN_GO;
 }
 
+/* -n: messages that were read will not be taken.  Their sender must not take
+ * the close that follows for an end in order. */
+static void
+leave_rest(struct ipc_pipeline *pl, struct ipc_dir *d)
+{
+	struct ipc_chunk *c = d->flow->in.chunk;
+
+	if (c == NULL || c->head == c->tail ||
+	    (d->src->conn.flags & IPC_CONN_SOCKET) == 0)
+		return;
+	d->src->conn.flags |= IPC_CONN_CUT;
+	pl->flush = true;
+}
+
 enum ipc_turn
 ipc_source_fill(struct ipc_pipeline *pl, struct ipc_dir *d)
 {
@@ -406,6 +457,8 @@ ipc_source_fill(struct ipc_pipeline *pl, struct ipc_dir *d)
 	enum ipc_turn t;
 
 	if (most == 0) {
+		if (!d->enough)
+			leave_rest(pl, d);
 		d->src_eof = d->enough = true;
 		return IPC_TURN_GO;
 	}
@@ -413,7 +466,9 @@ ipc_source_fill(struct ipc_pipeline *pl, struct ipc_dir *d)
 		d->wait_src = true;	/* only stages speak here */
 		return IPC_TURN_WAIT;
 	}
-	if (d->src_eof)
+	if (f->in.failed != 0)
+		t = read_failed(pl, d, f->in.failed);
+	else if (d->src_eof)
 		t = fill_rest(pl, d, &f->in, b, most);
 	else if (pl->port != NULL && d->index == 1)
 		t = ipc_port_fill(pl, d, b);

@@ -130,10 +130,11 @@ ipc_run_enough(struct ipc_pipeline *pl)
 
 	if (plan->verb == IPC_VERB_SEND && plan->count_dir == 0)
 		return;		/* what comes back is still wanted */
-	/* relay: answers to what was counted come back, until TO ends; unless
-	 * it cannot be told that we ended. */
-	if (plan->verb != IPC_VERB_RELAY || pl->end[1].conn.tr == NULL ||
-	    (pl->end[1].conn.tr->caps & IPC_CAP_ENDLESS) != 0)
+	/* Answers to what was counted come back, from a child, or in a relay
+	 * until TO ends; unless it cannot be told that we ended. */
+	if (pl->end[1].conn.pid <= 0 && (plan->verb != IPC_VERB_RELAY ||
+	    pl->end[1].conn.tr == NULL ||
+	    (pl->end[1].conn.tr->caps & IPC_CAP_ENDLESS) != 0))
 		ipc_dir_end(pl, &pl->dir[1 - plan->count_dir]);
 	if (run->plan->once)
 		return;
