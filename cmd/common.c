@@ -92,6 +92,20 @@ ipc_parse_workers(void *field, const char *value, struct ipc_error *err)
 	return 0;
 }
 
+/* Hints are there to be typed: a backslash is one. */
+static void
+single_backslashes(char *s)
+{
+	char *d = s;
+
+	for (; *s != '\0'; s++) {
+		if (s[0] == '\\' && s[1] == '\\')
+			s++;
+		*d++ = *s;
+	}
+	*d = '\0';
+}
+
 int
 ipc_cmd_error(const char *verb, const struct ipc_error *err)
 {
@@ -109,6 +123,7 @@ ipc_cmd_error(const char *verb, const struct ipc_error *err)
 	ipc_escape(what, sizeof(what), err->what, strlen(err->what));
 	ipc_escape(where, sizeof(where), err->where, strlen(err->where));
 	ipc_escape(hint, sizeof(hint), err->hint, strlen(err->hint));
+	single_backslashes(hint);
 	fprintf(stderr, "ipcat%s%s: %s%s%s%s\n", verb[0] != '\0' ? " " : "",
 	    verb, what,
 	    where[0] != '\0' ? " (" : "", where, where[0] != '\0' ? ")" : "");

@@ -115,7 +115,7 @@ ipc_batch_add(struct ipc_batch *b, struct ipc_chunk *c, uint8_t *data,
 	m->raw_tail = 0;
 	m->topic = 0;
 	m->id = 0;
-	m->t_ns = 0;
+	m->at = 0;
 	m->tag = 0;
 	if (c != NULL)
 		c->refs++;

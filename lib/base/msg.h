@@ -71,7 +71,8 @@ struct ipc_msg {
 	uint8_t	flags;		/* IPC_MSG_* */
 	uint8_t	raw_head;	/* FRAMED: bytes of the frame before data */
 	uint64_t id;		/* sequence number from 1, 0 if none */
-	uint64_t t_ns;		/* CLOCK_MONOTONIC at first sight; 0: unknown */
+	uint64_t at;		/* of its frame in the stream that it came in,
+				 * from 1; 0: unknown */
 	uint64_t tag;		/* routing key: datagram sender, request */
 	uint32_t raw_tail;	/* FRAMED: bytes of the frame after data */
 	uint16_t topic;		/* length of the topic that stands before data,

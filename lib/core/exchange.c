@@ -371,7 +371,7 @@ ipc_port_fill(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b)
 		m->raw_head = e->raw_head;
 		m->raw_tail = e->raw_tail;
 		m->id = e->id;
-		m->t_ns = e->t_ns;
+		m->at = e->at;
 		m->tag = e->tag;
 		m->topic = e->topic;
 	}

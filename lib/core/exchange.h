@@ -55,7 +55,7 @@ struct ipc_qmsg {
 	uint32_t len;
 	uint8_t	flags;		/* IPC_MSG_* */
 	uint64_t id;		/* behaviour's own */
-	uint64_t t_ns;
+	uint64_t at;
 	uint64_t tag;		/* datagram receiver, 0: the peer */
 	uint16_t topic;		/* as in ipc_msg */
 	uint8_t	raw_head;	/* as in ipc_msg */

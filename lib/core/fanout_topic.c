@@ -137,7 +137,7 @@ stage_new(struct ipc_fanout *f, struct ipc_port *p, const void *topic,
 {
 	uint32_t n = payload->len - skip;
 	struct ipc_msg m = { .unit = IPC_MSGS, .id = payload->id,
-	    .t_ns = payload->t_ns, .hdr_off = IPC_MSG_HDR };
+	    .at = payload->at, .hdr_off = IPC_MSG_HDR };
 	struct ipc_error err = { 0 };
 	bool ok;
 

@@ -27,7 +27,7 @@
 
 /* What a reply inherits from its request. */
 struct origin {
-	uint64_t id, t_ns, tag;
+	uint64_t id, at, tag;
 	uint8_t	flags;
 };
 
@@ -360,7 +360,7 @@ feed(struct ipc_filter *f, struct ipc_batch *in, struct ipc_error *err)
 				return r;
 			c = f->w;
 			f->sent[(f->head + f->n++) % IPC_FILTER_DEPTH] =
-			    (struct origin){ m->id, m->t_ns, m->tag,
+			    (struct origin){ m->id, m->at, m->tag,
 			    m->flags & IPC_MSG_OPEN };
 			ipc_batch_drop(in);
 		}
@@ -421,7 +421,7 @@ answer(struct ipc_filter *f, struct ipc_batch *out, const struct ipc_frame *fr,
 	m = ipc_batch_add(out, c, c->data + c->head + fr->off,
 	    (uint32_t)fr->len, IPC_MSGS);
 	m->id = o->id;
-	m->t_ns = o->t_ns;
+	m->at = o->at;
 	m->tag = o->tag;
 	m->flags = o->flags;
 	f->head = (f->head + 1) % IPC_FILTER_DEPTH;

@@ -87,8 +87,8 @@ enum ipc_turn ipc_sink_drain(struct ipc_pipeline *pl, struct ipc_dir *d);
 
 /* Nothing is under way between the source and the sink. */
 bool ipc_flow_clear(const struct ipc_flow *f);
-/* Something is, and the source has nothing to add now: GO, it moves with the
- * next pass; else as a turn that waits for a stage. */
+/* Something is, and a stage holds it or there is no room for more: wait for
+ * the stage. */
 enum ipc_turn ipc_flow_wait(struct ipc_pipeline *pl, struct ipc_dir *d);
 
 static inline struct ipc_batch *

@@ -86,7 +86,7 @@ ipc_mq_add(struct ipc_mq *q, const struct ipc_msg *m)
 	e = append(q, c, data, m->len);
 	e->flags = (uint8_t)(m->flags & ~(packed ? IPC_MSG_FRAMED : 0U));
 	e->id = m->id;
-	e->t_ns = m->t_ns;
+	e->at = m->at;
 	e->tag = m->tag;
 	e->topic = m->topic;
 	if ((e->flags & IPC_MSG_FRAMED) != 0) {

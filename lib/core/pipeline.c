@@ -178,6 +178,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	rate = pl->dir[0].rate_wait || pl->dir[1].rate_wait;
 	for (int i = 0; i < 2; i++) {
+		/* What a stage holds may go, whether there is input or not. */
+		if (pl->dir[i].rate_wait && pl->dir[i].hold_ns > 0)
+			pl->dir[i].wait_src = false;
 		pl->dir[i].rate_wait = false;
 		pl->dir[i].hold_ns = 0;
 	}

@@ -11,8 +11,10 @@
 #include "base/text.h"
 #include "core/exchange.h"
 #include "core/plan.h"
+#include "stage/exec.h"
 #include "stage/frame.h"
 #include "stage/output.h"
+#include "stage/tee.h"
 #include "stage/topic.h"
 
 static bool
@@ -103,6 +105,22 @@ take_frame(struct ipc_side *s)
 	memset(st, 0, sizeof(*st));
 	s->pipe.n--;
 	s->framed = true;
+}
+
+/* --max-message holds for the files of tee and the children of exec, too. */
+static void
+limit_stages(struct ipc_side *s, uint64_t max)
+{
+	for (uint32_t i = 0; i < s->pipe.n; i++) {
+		struct ipc_pipe_stage *st = &s->pipe.stage[i];
+
+		if (strcmp(st->ops->name, "exec") == 0)
+			((struct ipc_exec_cfg *)st->cfg)->framing.max =
+			    (uint32_t)max;
+		if (strcmp(st->ops->name, "tee") == 0)
+			((struct ipc_tee_cfg *)st->cfg)->framing.max =
+			    (uint32_t)max;
+	}
 }
 
 /* Framings that carry any bytes. */
@@ -233,6 +251,7 @@ pipes(struct ipc_plan *plan, struct ipc_error *err)
 	for (int i = 0; r == 0 && i < 2; i++) {
 		if (plan->side[i].pipe.n > 0)
 			take_frame(&plan->side[i]);
+		limit_stages(&plan->side[i], set->max_message);
 		r = own_framing(&plan->side[i], err);
 	}
 	if (r == 0)

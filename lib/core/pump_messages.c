@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,12 @@
 #include "core/worker.h"
 
 #define TURN_MOVES 16
+
+/* -F and -J: what a message becomes on stdout may be longer than it. */
+static const struct ipc_framing shown = {
+	.kind = IPC_FRAME_RAW,
+	.max = UINT32_MAX,
+};
 
 /* The steps of d: rx of its source's side, tx of its destination's. */
 static void
@@ -55,7 +62,7 @@ ipc_flow_new(struct ipc_pipeline *pl, struct ipc_dir *d)
 			f->in.un.f = pl->whole ? &pl->w->plan->raw :
 			    &from->framing;
 		if (to != NULL)
-			f->out.f = pl->whole || to->out_raw ?
+			f->out.f = to->out_raw ? &shown : pl->whole ?
 			    &pl->w->plan->raw : &to->framing;
 	}
 	return f;
@@ -149,9 +156,15 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 
 	full = *err;
 	if (m != NULL && m->id != 0) {
+		char at[40] = "";
+
+		if (m->at > 0)
+			snprintf(at, sizeof(at), " at offset %" PRIu64,
+			    m->at - 1);
 		/* `what` has the text of errno already. */
 		ipc_fail(&full, err->code, 0, err->hint[0] == '\0' ? NULL :
-		    err->hint, "message %" PRIu64 ": %s", m->id, err->what);
+		    err->hint, "message %" PRIu64 "%s: %s", m->id, at,
+		    err->what);
 		full.sys = err->sys;
 		memcpy(full.where, err->where, sizeof(full.where));
 	}
@@ -188,12 +201,14 @@ ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 	return IPC_TURN_GO;
 }
 
-/* Nothing of d stands behind step i: what came before is delivered. */
+/* Nothing of d is in batch i or behind it, nor in a child there: what came
+ * before is delivered. */
 static bool
-clear_after(const struct ipc_flow *f, uint32_t i)
+clear_from(const struct ipc_flow *f, uint32_t i)
 {
-	for (i++; i <= f->nsteps; i++)
-		if (ipc_batch_count(&f->batch[i]) > 0)
+	for (; i <= f->nsteps; i++)
+		if (ipc_batch_count(&f->batch[i]) > 0 || (i < f->nsteps &&
+		    ipc_filter_holds(&f->step[i])))
 			return false;
 	return true;
 }
@@ -215,7 +230,7 @@ step_failed(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i,
 	bool pass = false;
 	enum ipc_turn t;
 
-	if (!clear_after(f, i))
+	if (!clear_from(f, i + 1))
 		return IPC_TURN_GO;	/* deliver what came before first */
 	/* What a filter failed at is behind it. */
 	t = ipc_flow_bad(pl, d, ipc_batch_count(in) == 0 ||
@@ -302,15 +317,13 @@ empty(const struct ipc_flow *f)
 	return true;
 }
 
-/* Messages are held by a stage: until when?  Meanwhile nothing is read, and
- * input that is there must not wake the loop again and again. */
-static enum ipc_turn
-hold(struct ipc_pipeline *pl, struct ipc_dir *d)
+/* When does a stage let go of what it holds?  Sets the time to be woken. */
+static bool
+held_until(struct ipc_dir *d)
 {
 	const struct ipc_flow *f = d->flow;
 	uint64_t at = IPC_NEVER;
 
-	ipc_end_want_read(d->src, pl->w, false);
 	for (uint32_t i = 0; i < f->nsteps; i++) {
 		const struct ipc_stage *st = f->step[i].st;
 		uint64_t t = st->ops->deadline == NULL ? IPC_NEVER :
@@ -318,40 +331,26 @@ hold(struct ipc_pipeline *pl, struct ipc_dir *d)
 
 		at = t < at ? t : at;
 	}
-	if (at == IPC_NEVER) {
-		d->wait_src = true;	/* the stage's owner wakes us */
-		return IPC_TURN_WAIT;
-	}
-	d->hold_ns = at;
-	d->rate_wait = true;
-	return IPC_TURN_RATE;
+	d->rate_wait = at != IPC_NEVER;
+	d->hold_ns = d->rate_wait ? at : 0;
+	return d->rate_wait;
 }
 
 bool
 ipc_flow_clear(const struct ipc_flow *f)
 {
-	for (uint32_t i = 0; i < f->nsteps; i++)
-		if (ipc_filter_holds(&f->step[i]))
-			return false;
-	return empty(f);
+	return clear_from(f, 0);
 }
 
 enum ipc_turn
 ipc_flow_wait(struct ipc_pipeline *pl, struct ipc_dir *d)
 {
-	const struct ipc_flow *f = d->flow;
-
-	/* Held on purpose, or it moves with the next pass: batches in the
-	 * middle are filled from the back. */
-	for (uint32_t k = 0; k < f->nsteps; k++)
-		if (ipc_batch_count(&f->batch[k]) > 0 &&
-		    ipc_batch_count(&f->batch[k + 1]) == 0 &&
-		    f->step[k].st->ops->deadline == NULL &&
-		    !f->step[k].st->ops->core)
-			return IPC_TURN_GO;
-	if (ipc_batch_count(ipc_flow_last(f)) > 0)
-		return IPC_TURN_GO;
-	return hold(pl, d);
+	/* Or input that is there would wake the loop again and again. */
+	ipc_end_want_read(d->src, pl->w, false);
+	if (held_until(d))
+		return IPC_TURN_RATE;
+	d->wait_src = true;	/* the stage's owner wakes us */
+	return IPC_TURN_WAIT;
 }
 
 static enum ipc_turn
@@ -362,34 +361,47 @@ finish(struct ipc_pipeline *pl, struct ipc_dir *d)
 	return ipc_dir_finish(pl, d);
 }
 
+/* All steps, the last one first.  *moved: one of them has taken or made
+ * something.  Then there is another pass, for nobody else would wake us. */
+static enum ipc_turn
+run_steps(struct ipc_pipeline *pl, struct ipc_dir *d, bool *moved)
+{
+	struct ipc_flow *f = d->flow;
+
+	for (uint32_t k = f->nsteps; k-- > 0;) {
+		uint32_t in = ipc_batch_count(&f->batch[k]);
+		uint32_t out = ipc_batch_count(&f->batch[k + 1]);
+		enum ipc_turn t = run_step(pl, d, k);
+
+		if (t != IPC_TURN_GO)
+			return t;
+		*moved |= ipc_batch_count(&f->batch[k]) != in ||
+		    ipc_batch_count(&f->batch[k + 1]) != out;
+	}
+	return IPC_TURN_GO;
+}
+
 /* One pass from the sink to the source.  GO: do it again. */
 static enum ipc_turn
 move(struct ipc_pipeline *pl, struct ipc_dir *d)
 {
 	struct ipc_flow *f = d->flow;
+	bool moved = false, over = d->src_eof;
 	enum ipc_turn t = ipc_sink_drain(pl, d);
 
 	if (t != IPC_TURN_GO)
 		return t;
-	for (uint32_t k = f->nsteps; k-- > 0;) {
-		t = run_step(pl, d, k);
-		if (t != IPC_TURN_GO)
-			return t;
-	}
-	if (ipc_batch_count(ipc_flow_last(f)) > 0)
-		return IPC_TURN_GO;
-	if (ipc_batch_count(&f->batch[0]) == 0 || f->nsteps == 0) {
-		bool over = d->src_eof;
-
-		t = ipc_source_fill(pl, d);
-		if (t != IPC_TURN_GO || !over)
-			return t;
-		if (empty(f))
-			return busy(f) ? hold(pl, d) : finish(pl, d);
-		if (ipc_batch_count(&f->batch[0]) > 0)
-			return IPC_TURN_GO;
-	}
-	return ipc_flow_wait(pl, d);
+	t = run_steps(pl, d, &moved);
+	if (t != IPC_TURN_GO || moved)
+		return t;
+	if (f->nsteps > 0 && ipc_batch_count(&f->batch[0]) > 0)
+		return ipc_flow_wait(pl, d);
+	t = ipc_source_fill(pl, d);
+	if (t == IPC_TURN_WAIT && !d->wait_dst && held_until(d))
+		return IPC_TURN_RATE;
+	if (t != IPC_TURN_GO || !over || ipc_batch_count(&f->batch[0]) > 0)
+		return t;
+	return empty(f) && !busy(f) ? finish(pl, d) : ipc_flow_wait(pl, d);
 }
 
 /* Nothing to do for a while: stages let go of what they hold ready.  False:
@@ -466,6 +478,8 @@ messages_turn(struct ipc_pipeline *pl, struct ipc_dir *d)
 		return ipc_dir_src_error(pl, d, ENOMEM);
 	if (!d->flow->linked && link_up(pl, d) != IPC_TURN_GO)
 		return IPC_TURN_DONE;
+	d->rate_wait = false;
+	d->hold_ns = 0;
 	for (int i = 0; i < TURN_MOVES; i++) {
 		enum ipc_turn t = move(pl, d);
 

@@ -77,6 +77,15 @@ carries_frame(uint8_t kind)
 	return kind != IPC_FRAME_RAW && kind != IPC_FRAME_JSON;
 }
 
+/* Where the frame that was cut last begins; white space before JSON does not
+ * belong to it. */
+static uint64_t
+frame_at(const struct ipc_unframe *u, const struct ipc_frame *fr)
+{
+	return u->offset - fr->used +
+	    (u->f->kind == IPC_FRAME_JSON ? fr->off : 0);
+}
+
 /* Cut what is there.  1: messages were added; 0: more bytes are needed,
  * *need from the chunk's head; or an error about the first frame. */
 static int
@@ -109,6 +118,7 @@ cut(struct ipc_source *s, struct ipc_batch *b, uint64_t most, bool eof,
 		if (r == 0)
 			break;
 		m = add_message(s, b, p + fr.off, fr.len);
+		m->at = frame_at(&s->un, &fr) + 1;
 		m->flags = fr.open ? IPC_MSG_OPEN : 0;
 		if (fr.off <= UINT8_MAX && carries_frame(s->un.f->kind)) {
 			m->flags |= IPC_MSG_FRAMED;

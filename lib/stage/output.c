@@ -20,6 +20,7 @@
 
 #define PARTS 64
 #define LITERALS 1024
+#define KEEP (1U << 20)		/* of the text, while idle */
 
 struct part {
 	char	what;		/* the letter after %, or 0: literal */
@@ -84,12 +85,12 @@ escape(struct output *o, const char **s, struct ipc_error *err)
 {
 	static const char from[] = "ntr0e\\", to[] = "\n\t\r\0\033\\";
 	char c = **s;
-	const char *at;
+	const char *at = c == '\0' ? NULL : strchr(from, c);
 
 	if (c == '\0')
-		return bad(err, "unknown escape", '\\');
-	++*s;
-	at = strchr(from, c);
+		return ipc_fail(err, IPC_E_USAGE, 0, "write \\\\ for one",
+		    "the template ends with a backslash");
+	(*s)++;
 	if (at != NULL)
 		return literal(o, to[at - from], err);
 	if (c == 'x' && hex_digit((*s)[0]) >= 0 && hex_digit((*s)[1]) >= 0) {
@@ -290,6 +291,22 @@ output_tx(struct ipc_stage *st, struct ipc_io *io, struct ipc_error *err)
 	return 0;
 }
 
+/* Nothing is ever held back; but an idle stage needs no memory. */
+static int
+output_flush(struct ipc_stage *st, enum ipc_flush why, struct ipc_io *io,
+    struct ipc_error *err)
+{
+	struct state *s = st->state;
+
+	(void)why;
+	(void)io;
+	(void)err;
+	ipc_pack_release(&s->pack);
+	if (s->text.cap > KEEP)
+		ipc_text_free(&s->text);
+	return 0;
+}
+
 static void
 output_destroy(struct ipc_stage *st)
 {
@@ -310,5 +327,6 @@ const struct ipc_stage_ops ipc_stage_output = {
 	.app_unit = IPC_MSGS,
 	.wire_unit = IPC_MSGS,
 	.tx = output_tx,
+	.flush = output_flush,
 	.destroy = output_destroy,
 };

@@ -71,7 +71,7 @@ ipc_pack_add(struct ipc_pack *p, struct ipc_pool *pool, struct ipc_io *io,
 	    from->unit);
 	m->topic = before > 0 ? from->topic : 0;
 	m->id = from->id;
-	m->t_ns = from->t_ns;
+	m->at = from->at;
 	m->tag = from->tag;
 	m->flags = from->flags & IPC_MSG_OPEN;
 	c->tail += before + len;

@@ -239,7 +239,7 @@ give(struct ipc_io *io, const struct ipc_msg *m, struct ipc_chunk *c,
 	c->tail = at + len;
 	r = ipc_batch_add(io->out, c, c->data + at, len, m->unit);
 	r->id = m->id;
-	r->t_ns = m->t_ns;
+	r->at = m->at;
 	r->tag = m->tag;
 	r->topic = m->topic;
 	r->flags = m->flags & (uint8_t)~IPC_MSG_FRAMED;

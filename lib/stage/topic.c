@@ -108,7 +108,7 @@ publish(struct ipc_io *io, const char *topic, size_t n, struct ipc_error *err)
 		memcpy(o->data + add + nhdr, m->data, m->len);
 	o->flags = (uint8_t)(m->flags & ~IPC_MSG_FRAMED);
 	o->id = m->id;
-	o->t_ns = m->t_ns;
+	o->at = m->at;
 	o->tag = m->tag;
 	ipc_batch_drop(io->in);
 	return 0;
@@ -152,7 +152,7 @@ deliver_bare(struct ipc_io *io, const struct ipc_topic_line *l,
 	o->len = 0;
 	o->topic = l->ntopic;
 	o->id = m->id;
-	o->t_ns = m->t_ns;
+	o->at = m->at;
 	o->tag = m->tag;
 	ipc_batch_drop(io->in);
 	return 0;

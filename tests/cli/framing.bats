@@ -127,7 +127,7 @@ bridge() {
 	start srv listen -k --echo udp://127.0.0.1:0
 	frames make line 70000 >"$T/in"
 	run -3 ip send -f line "$srv_endpoint" <"$T/in"
-	[[ $output == *"message 1: 70000 bytes are more than one message"* ]]
+	[[ $output == *"message 1 at offset 0: 70000 bytes are more than one message"* ]]
 }
 
 @test "udp: each sender gets its own answers" {

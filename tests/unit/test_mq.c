@@ -15,7 +15,7 @@ message(const char *topic, const char *text, uint64_t id)
 	struct ipc_chunk *c = ipc_chunk_get(&pool);
 	size_t n = strlen(topic), len = strlen(text);
 	struct ipc_msg m = { .chunk = c, .unit = IPC_MSGS, .id = id,
-		.hdr_off = IPC_MSG_HDR, .tag = id * 3, .t_ns = id + 7,
+		.hdr_off = IPC_MSG_HDR, .tag = id * 3, .at = id + 7,
 		.topic = (uint16_t)n };
 
 	memcpy(c->data, topic, n);
@@ -42,7 +42,7 @@ is(const struct ipc_qmsg *e, const char *text, uint64_t id)
 {
 	return e->len == strlen(text) &&
 	    memcmp(e->data, text, e->len) == 0 && e->id == id &&
-	    e->tag == id * 3 && e->t_ns == id + 7;
+	    e->tag == id * 3 && e->at == id + 7;
 }
 
 /* In and out, at every place of the ring, while it grows. */

@@ -75,7 +75,7 @@ batches(void)
 	m = &b.m[5];
 	ok(m->chunk == c && m->data == c->data + 5 && m->len == 2 &&
 	    m->unit == IPC_MSGS && m->hdr_off == IPC_MSG_HDR &&
-	    m->flags == 0 && m->tag == 0 && m->t_ns == 0 && m->id == 5,
+	    m->flags == 0 && m->tag == 0 && m->at == 0 && m->id == 5,
 	    "a view is initialised");
 	ipc_chunk_put(c);
 	for (i = 0; i < 3; i++)

@@ -43,14 +43,14 @@ both_ways(void)
 			return;
 		m = bench_put(&b, p->app, strlen(p->app));
 		m->id = 3;
-		m->t_ns = 4;
+		m->at = 4;
 		m->tag = 5;
 		m->flags = IPC_MSG_OPEN | IPC_MSG_FRAMED;
 		m->raw_tail = 6;
 		ok(bench_tx(&b) == 0, "%s: tx (%s)", p->stage, b.err.what);
 		is_u64(ipc_batch_count(&b.in), 0, "%s: consumed", p->stage);
 		m = &b.out.m[b.out.head];
-		ok(m->id == 3 && m->t_ns == 4 && m->tag == 5 &&
+		ok(m->id == 3 && m->at == 4 && m->tag == 5 &&
 		    m->topic == 0 && m->flags == IPC_MSG_OPEN &&
 		    m->raw_tail == 0 && m->hdr_off == IPC_MSG_HDR,
 		    "%s: what belongs to it", p->stage);

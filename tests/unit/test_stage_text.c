@@ -329,7 +329,7 @@ test_meta(void)
 	open_box(&b, "utf-8>utf-16le", 1000);
 	m = put(&b, "a", 1, "news.sport");
 	m->id = 7;
-	m->t_ns = 8;
+	m->at = 8;
 	m->tag = 9;
 	m->flags = IPC_MSG_OPEN | IPC_MSG_FRAMED;
 	m->hdr_off = IPC_MSG_HDR - 2;
@@ -337,7 +337,7 @@ test_meta(void)
 	m->hdr[IPC_MSG_HDR - 1] = 0xCD;
 	ok(turn(&b, false) == 0, "tx");
 	r = &b.out.m[b.out.head];
-	ok(r->id == 7 && r->t_ns == 8 && r->tag == 9, "id, time, tag");
+	ok(r->id == 7 && r->at == 8 && r->tag == 9, "id, time, tag");
 	ok(r->flags == IPC_MSG_OPEN, "open, no longer as it was framed");
 	ok(r->hdr_off == IPC_MSG_HDR - 2 && r->hdr[IPC_MSG_HDR - 2] == 0xAB &&
 	    r->hdr[IPC_MSG_HDR - 1] == 0xCD, "header bytes");

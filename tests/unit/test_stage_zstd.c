@@ -68,7 +68,7 @@ round_trips(void)
 			snprintf(name, sizeof(name), "%zu bytes, kind %u",
 			    sizes[i], kind);
 			m->id = 7;
-			m->t_ns = 8;
+			m->at = 8;
 			m->tag = 9;
 			m->flags = IPC_MSG_OPEN | IPC_MSG_FRAMED;
 			ok(bench_tx(&b) == 0 && ipc_batch_count(&b.in) == 0,
@@ -79,7 +79,7 @@ round_trips(void)
 			bench_turn(&b);
 			ok(bench_rx(&b) == 0, "%s: inflated", name);
 			m = &b.out.m[0];
-			ok(m->id == 7 && m->t_ns == 8 && m->tag == 9 &&
+			ok(m->id == 7 && m->at == 8 && m->tag == 9 &&
 			    m->topic == 0 && m->flags == IPC_MSG_OPEN,
 			    "%s: what belongs to it", name);
 			bench_is(&b, p, sizes[i], name);
