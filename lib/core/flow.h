@@ -39,6 +39,8 @@ struct ipc_source {
 	struct ipc_chunk *chunk; /* owned; [head, tail) is not parsed yet */
 	uint64_t seq;		/* messages made */
 	int	failed;		/* errno of a read; 0 */
+	struct ipc_dgram bad;	/* its length is refused, and that is told */
+	bool	bad_waits;	/* once what came before is delivered */
 	bool	drained;	/* the last read was short: nothing more now */
 };
 
@@ -107,6 +109,9 @@ enum ipc_turn ipc_flow_bad(struct ipc_pipeline *pl, struct ipc_dir *d,
 
 /* A message of pl is dropped because of err: count it, say so. */
 void ipc_flow_drop(struct ipc_pipeline *pl, const struct ipc_error *err);
+
+/* Does a bad message that no stage has seen end the pipeline? */
+bool ipc_flow_fatal(const struct ipc_pipeline *pl);
 
 /* --- exchange.c: the port side of a direction --- */
 enum ipc_turn ipc_port_fill(struct ipc_pipeline *pl, struct ipc_dir *d,

@@ -125,6 +125,13 @@ serves_many(const struct ipc_pipeline *pl)
 	    c->tr->peer_of != NULL && (c->flags & IPC_CONN_BIND) != 0;
 }
 
+bool
+ipc_flow_fatal(const struct ipc_pipeline *pl)
+{
+	return pl->w->plan->set->on_error != IPC_ON_ERROR_SKIP &&
+	    !serves_many(pl);
+}
+
 void
 ipc_flow_drop(struct ipc_pipeline *pl, const struct ipc_error *err)
 {

@@ -437,6 +437,11 @@ fill_datagrams(struct ipc_pipeline *pl, struct ipc_dir *d,
 				return ipc_dir_src_error(pl, d, ENOMEM);
 			continue;
 		}
+		if (ipc_flow_fatal(pl) && !ipc_flow_clear(d->flow)) {
+			s->bad = g[i];
+			s->bad_waits = true;
+			return IPC_TURN_GO;
+		}
 		t = bad_datagram(pl, d, s, &g[i]);
 		if (t != IPC_TURN_GO)
 			return t;
@@ -476,7 +481,11 @@ ipc_source_fill(struct ipc_pipeline *pl, struct ipc_dir *d)
 		d->wait_src = true;	/* only stages speak here */
 		return IPC_TURN_WAIT;
 	}
-	if (f->in.failed != 0)
+	if (f->in.bad_waits && !ipc_flow_clear(f))
+		t = ipc_flow_wait(pl, d);
+	else if (f->in.bad_waits)
+		t = bad_datagram(pl, d, &f->in, &f->in.bad);
+	else if (f->in.failed != 0)
 		t = read_failed(pl, d, f->in.failed);
 	else if (d->src_eof)
 		t = fill_rest(pl, d, &f->in, b, most);
