@@ -190,6 +190,11 @@ build(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_batch *b,
 	r->niov = r->nmsgs = r->used = 0;
 	r->total = 0;
 	for (uint32_t i = b->head; i < b->tail; i++) {
+		/* A last line without its end would run into what another
+		 * connection writes next. */
+		if (d->dst->pl == NULL && (b->m[i].flags & IPC_MSG_OPEN) != 0)
+			b->m[i].flags &= (uint8_t)~(IPC_MSG_OPEN |
+			    IPC_MSG_FRAMED);
 		e = wrap_in(r, f, raw_ok, &b->m[i], err);
 		if (e < 0)
 			break;

@@ -26,9 +26,9 @@ _Static_assert(IPC_DGRAM_SENDERS < NOBODY, "an index is 16 bits");
 /* What a message brought besides its bytes. */
 struct extras {
 	struct ucred cred;	/* unix; known if has_cred */
-	struct in_pktinfo to4;	/* where it was sent to: level 0 is unknown */
+	struct in_pktinfo to4;	/* where it was sent to */
 	struct in6_pktinfo to6;
-	int	level;		/* IPPROTO_IP, IPPROTO_IPV6 */
+	int	family;		/* to4, to6, or AF_UNSPEC: unknown */
 	bool	has_cred;
 };
 
@@ -306,23 +306,22 @@ read_extra(struct ipc_dgrams *g, const struct cmsghdr *cm, struct extras *x)
 	} else if (cm->cmsg_level == IPPROTO_IP &&
 	    cm->cmsg_type == IP_PKTINFO) {
 		memcpy(&x->to4, p, sizeof(x->to4));
-		x->level = IPPROTO_IP;
+		x->family = AF_INET;
 	} else if (cm->cmsg_level == IPPROTO_IPV6 &&
-	    cm->cmsg_type == IPV6_PKTINFO && x->level == 0) {
+	    cm->cmsg_type == IPV6_PKTINFO && x->family == AF_UNSPEC) {
 		memcpy(&x->to6, p, sizeof(x->to6));
 		/* A group is nowhere to answer from, and an IPv4 address says
 		 * less than its own kind of message does. */
 		if (!IN6_IS_ADDR_MULTICAST(&x->to6.ipi6_addr) &&
 		    !IN6_IS_ADDR_V4MAPPED(&x->to6.ipi6_addr))
-			x->level = IPPROTO_IPV6;
+			x->family = AF_INET6;
 	}
 }
 
 static void
 read_extras(struct ipc_dgrams *g, struct msghdr *h, struct extras *x)
 {
-	x->has_cred = false;
-	x->level = 0;
+	memset(x, 0, sizeof(*x));
 	if (g->kind.records)
 		return;		/* credentials that nobody asked for */
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(h); cm != NULL;
@@ -431,11 +430,11 @@ put_control(struct msghdr *h, uint8_t *room, int level, int type,
 static void
 answer_from(struct msghdr *h, uint8_t *room, const struct extras *x)
 {
-	if (x->level == IPPROTO_IP) {
+	if (x->family == AF_INET) {
 		struct in_pktinfo p = { .ipi_spec_dst = x->to4.ipi_spec_dst };
 
 		put_control(h, room, IPPROTO_IP, IP_PKTINFO, &p, sizeof(p));
-	} else if (x->level == IPPROTO_IPV6) {
+	} else if (x->family == AF_INET6) {
 		struct in6_pktinfo p = { .ipi6_addr = x->to6.ipi6_addr };
 
 		put_control(h, room, IPPROTO_IPV6, IPV6_PKTINFO, &p,

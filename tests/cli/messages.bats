@@ -161,3 +161,14 @@ has_lines() {
 	[ -e "$T/done" ]
 	[ "$(cat "$T/got")" = $'a\nb' ]
 }
+
+@test "many connections, one output: a last line without its end stays one" {
+	local e
+	start srv listen -k -n 3 -f line "unix:$T/s"
+	for e in abc $'def\n' ghi; do
+		printf %s "$e" | ip send -f line "$srv_endpoint"
+	done
+	finish srv
+	[ "$(sort "$T/srv.out")" = $'abc\ndef\nghi' ]
+	[ "$status" = 0 ]
+}
