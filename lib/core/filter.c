@@ -496,8 +496,9 @@ wind_up(struct ipc_filter *f, struct ipc_error *err)
 
 static int
 exec_step(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_step *s,
-    struct ipc_batch *in, struct ipc_batch *out, struct ipc_error *err)
+    struct ipc_io *io, bool over, struct ipc_error *err)
 {
+	struct ipc_batch *in = io->in, *out = io->out;
 	const struct ipc_exec_cfg *cfg = s->st->cfg;
 	const char *cmd = s->tx ? cfg->cmd : cfg->undo;
 	struct ipc_filter *f = s->filter;
@@ -521,7 +522,7 @@ exec_step(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_step *s,
 		r = take(f, out, err);
 	if (r == 0 && f->deaf && f->n == 0 && ipc_batch_count(in) > 0)
 		r = broken(f, err);
-	if (r == 0 && d->src_eof && ipc_batch_count(in) == 0 && f->n == 0 &&
+	if (r == 0 && over && ipc_batch_count(in) == 0 && f->n == 0 &&
 	    (f->w == NULL || f->w->head == f->w->tail))
 		r = wind_up(f, err);
 	if (r < 0)
@@ -535,12 +536,11 @@ exec_step(struct ipc_pipeline *pl, struct ipc_dir *d, struct ipc_step *s,
 
 int
 ipc_filter_step(struct ipc_pipeline *pl, struct ipc_dir *d,
-    struct ipc_step *s, struct ipc_batch *in, struct ipc_batch *out,
-    struct ipc_error *err)
+    struct ipc_step *s, struct ipc_io *io, bool over, struct ipc_error *err)
 {
 	if (is_tee(s->st->ops))
-		return tee_step(pl, s, in, out, err);
-	return exec_step(pl, d, s, in, out, err);
+		return tee_step(pl, s, io->in, io->out, err);
+	return exec_step(pl, d, s, io, over, err);
 }
 
 bool

@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ipc_batch;
 struct ipc_dir;
 struct ipc_error;
+struct ipc_io;
 struct ipc_pipeline;
 struct ipc_plan;
 struct ipc_run;
@@ -28,11 +28,10 @@ struct ipc_step;
 int ipc_tees_open(struct ipc_run *run, struct ipc_error *err);
 void ipc_tees_close(struct ipc_run *run);
 
-/* Move what can be moved from in to out.  0, or an error: IPC_E_DATA is about
- * the first message of in. */
+/* Move what can be moved from io->in to io->out; over: no more will come to
+ * io->in.  0, or an error: IPC_E_DATA is about the first message of io->in. */
 int ipc_filter_step(struct ipc_pipeline *pl, struct ipc_dir *d,
-    struct ipc_step *s, struct ipc_batch *in, struct ipc_batch *out,
-    struct ipc_error *err);
+    struct ipc_step *s, struct ipc_io *io, bool over, struct ipc_error *err);
 
 /* Does the step hold messages, or a child that has not ended?  Then d is
  * woken when that changes. */

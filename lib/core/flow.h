@@ -63,6 +63,7 @@ struct ipc_flow {
 	struct ipc_batch *batch; /* owned while in flight: nsteps + 1 */
 	uint32_t nsteps;
 	bool	linked;		/* stages know that the connection is up */
+	bool	dry;		/* the source will give no more */
 	bool	again;		/* sendm said EAGAIN, poll(2) that it can */
 	struct ipc_step step[];
 };

@@ -269,6 +269,17 @@ sender_text(void *arg, uint64_t tag)
 	return ipc_end_text(&one, pl->w->sender);
 }
 
+/* Will no more come to step i? */
+static bool
+over_before(const struct ipc_flow *f, uint32_t i)
+{
+	for (uint32_t k = 0; k < i; k++)
+		if (ipc_batch_count(&f->batch[k]) > 0 ||
+		    ipc_filter_holds(&f->step[k]))
+			return false;
+	return f->dry && ipc_batch_count(&f->batch[i]) == 0;
+}
+
 static enum ipc_turn
 run_step(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i)
 {
@@ -286,10 +297,11 @@ run_step(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i)
 	int (*fn)(struct ipc_stage *, struct ipc_io *, struct ipc_error *) =
 	    s->tx ? ops->tx : ops->rx;
 
-	if (ipc_batch_count(io.in) == 0 && !d->src_eof && !ops->core)
+	if (ipc_batch_count(io.in) == 0 && !f->dry && !ops->core)
 		return IPC_TURN_GO;
 	if (ops->core) {
-		if (ipc_filter_step(pl, d, s, io.in, io.out, &err) < 0)
+		if (ipc_filter_step(pl, d, s, &io, over_before(f, i), &err) <
+		    0)
 			return step_failed(pl, d, i, &err);
 	} else if (fn == NULL) {
 		move_all(io.out, io.in);
@@ -298,8 +310,7 @@ run_step(struct ipc_pipeline *pl, struct ipc_dir *d, uint32_t i)
 		if (fn(s->st, &io, &err) < 0)
 			return step_failed(pl, d, i, &err);
 	}
-	if (d->src_eof && s->tx && ipc_batch_count(io.in) == 0 &&
-	    ops->flush != NULL &&
+	if (s->tx && ops->flush != NULL && over_before(f, i) &&
 	    ops->flush(s->st, IPC_FLUSH_EOF, &io, &err) < 0)
 		return ipc_flow_bad(pl, d, NULL, &err, NULL);
 	return IPC_TURN_GO;
@@ -408,6 +419,10 @@ move(struct ipc_pipeline *pl, struct ipc_dir *d)
 		return IPC_TURN_RATE;
 	if (t != IPC_TURN_GO || !over || ipc_batch_count(&f->batch[0]) > 0)
 		return t;
+	if (!f->dry) {
+		f->dry = true;	/* now the stages are told */
+		return IPC_TURN_GO;
+	}
 	return empty(f) && !busy(f) ? finish(pl, d) : ipc_flow_wait(pl, d);
 }
 
