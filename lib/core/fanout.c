@@ -30,13 +30,16 @@
  */
 #include "core/fanout.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "core/end.h"
+#include "core/pipeline.h"
 #include "core/plan.h"
 
 static int
@@ -334,6 +337,15 @@ fan_room(struct ipc_exchange *ex, struct ipc_port *p)
 	}
 }
 
+/* A unix peer that has read everything and closes says EPIPE, not ECONNRESET:
+ * it has gone in order. */
+static bool
+had_all(const struct ipc_port *p, const struct ipc_error *why)
+{
+	return why->code == IPC_E_DATA && why->sys == EPIPE && p->in_ended &&
+	    p->pl->end[0].conn.peer.family == AF_UNIX;
+}
+
 /* What p did not get, and what it lost before. */
 static void
 account(struct ipc_fanout *f, const struct ipc_port *p,
@@ -350,8 +362,9 @@ account(struct ipc_fanout *f, const struct ipc_port *p,
 		    " messages were dropped: it reads too slowly",
 		    c->dropped);
 	if (why != NULL)
-		ipc_log_error(IPC_LOG_WARN, why);
-	if (why == NULL)
+		ipc_log_error(left == 0 && had_all(p, why) ? IPC_LOG_INFO :
+		    IPC_LOG_WARN, why);
+	if (why == NULL || (left == 0 && had_all(p, why)))
 		return;
 	f->broken++;
 	if (!c->cut)

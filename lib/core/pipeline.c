@@ -429,7 +429,11 @@ on_dialed(void *arg, struct ipc_conn *conn, const struct ipc_error *err)
 	for (int i = 0; i < 2; i++)
 		pl->dir[i].wait_src = pl->dir[i].wait_dst =
 		    pl->dir[i].peer_dead = false;
-	ipc_pipeline_run(pl);
+	/* Reached at once, from inside a turn: both directions get another. */
+	if (pl->turning)
+		ipc_worker_defer(pl->w, pl);
+	else
+		ipc_pipeline_run(pl);
 }
 
 static void
@@ -585,6 +589,9 @@ ipc_pipeline_drain(struct ipc_pipeline *pl)
 		ipc_pipeline_abort(pl, NULL);
 	} else if (pl->state == IPC_PL_OPEN && !d->done) {
 		ipc_dir_stop(d);
+		/* What a subscriber waits for has no end. */
+		if (plan->verb == IPC_VERB_SEND && plan->set->subscribe.n > 0)
+			ipc_dir_stop(&pl->dir[1]);
 		ipc_pipeline_run(pl);
 	}
 }
