@@ -175,44 +175,6 @@ s.sendall(b"SUB a\nSUB b\n")'
 	[ "$(cat "$T/f.out")" = $'one\ntwo' ]
 }
 
-@test "two slow clients: each is told its own number, and the sum is true" {
-	mkfifo "$T/in"
-	exec 18<>"$T/in"
-	start s listen --fanout --slow drop-new --queue 100 --stats "unix://$T/sock" <"$T/in" 18>&-
-	mkfifo "$T/go"
-	bg lazy client 'a, b, c = dial(), dial(), dial()
-up()
-n = 0
-f = c.makefile("rb")
-while n < 4000:
-    n += f.readline() != b""
-print("read", flush=True)
-open(sys.argv[3]).read()
-def lines(s):
-    return s.makefile("rb").read().count(b"\n")
-print("got", lines(a), lines(b), flush=True)' "$T/go" 18>&-
-	wait_for_text up "$T/lazy.out"
-	wait_until has_descriptors "$s_pid" $(($(descriptors "$s_pid")))
-	"$PYTHON" -c '
-import os
-for i in range(4000):
-    os.write(18, b"%0999d\n" % i)'
-	# The third, which reads, got all: nobody delayed it, it lost nothing.
-	wait_for_text read "$T/lazy.out"
-	exec 18>&-
-	signal TERM s
-	echo >"$T/go"
-	finish lazy
-	finish s
-	[ "$status" = 3 ]
-	read -r _ a b < <(grep got "$T/lazy.out")
-	[ "$a" -lt 4000 ] && [ "$b" -lt 4000 ]
-	grep -F " $((4000 - a)) messages were dropped: it reads too slowly" "$T/s.err"
-	grep -F " $((4000 - b)) messages were dropped: it reads too slowly" "$T/s.err"
-	[ "$(stat_of dropped)" = $((8000 - a - b)) ]
-	[ "$(stat_of delivered)" = $((4000 + a + b)) ]
-}
-
 # ------------------------------------------------------------------- redialing
 
 @test "send --subscribe -r: a broker that is killed or ended is dialed again" {

@@ -263,7 +263,7 @@ need_zstd() {
 		    -p "exec:for i in 1 2 3; do read x; echo \"got \$x\"; done; $how" \
 		    < <(seq 10)
 		[ "$output" = $'got 1\ngot 2\ngot 3' ]
-		[[ $stderr == *"7 messages unanswered, from message 4 on"*fix:* ]]
+		[[ $stderr == *"unanswered, from message 4 on"*fix:* ]]
 		# There may be other stages behind it.
 		run -5 --separate-stderr through \
 		    -p "exec:for i in 1 2 3; do read x; echo \"got \$x\"; done; $how" \
@@ -277,7 +277,7 @@ need_zstd() {
 	[ "$output" = $'1\n2' ]
 	[[ $stderr == *"status 9"* ]]
 	run -5 --separate-stderr through -p "exec:$T/none" < <(seq 2)
-	[[ $stderr == *"2 messages unanswered, from message 1 on"* ]]
+	[[ $stderr == *"unanswered, from message 1 on"* ]]
 	run -5 --separate-stderr through \
 	    -p 'exec:while read -r x; do echo $x; echo $x; done' < <(echo 1)
 	[ "$output" = 1 ]
