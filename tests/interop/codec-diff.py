@@ -82,7 +82,7 @@ class Diff:
              "skip" if skip else "stop", "-p",
              f"convert:{spec} | frame:len32", "-", "-"],
             input=frame(payloads), capture_output=True)
-        bad = {int(n) for n in re.findall(rb"message (\d+): ", run.stderr)}
+        bad = {int(n) for n in re.findall(rb"message (\d+)[ :]", run.stderr)}
         if run.returncode != (3 if bad and skip else 0):
             self.complain(f"{spec}: {run.returncode}: {run.stderr!r}")
         got = iter(unframe(run.stdout))
