@@ -366,6 +366,7 @@ print(b"".join(got).decode(), flush=True)'
 	[ "$(cat "$T/late.out")" = "$("$PYTHON" -c 'print("".join(str(i % 10) for i in range(36, 100)))')" ]
 }
 
+# bats test_tags=nofault
 @test "idle: nothing runs, whoever is there and however slow" {
 	local policy
 	mkfifo "$T/in"
