@@ -254,7 +254,9 @@ refusals() {
 
 @test "udp: longer than --max-message is told, and does not end what serves" {
 	start srv listen --framing line --max-message 100 udp://127.0.0.1:0
+	signal STOP srv
 	dgram say "$(port "$srv_endpoint")" 100 101 5
+	signal CONT srv
 	finish srv
 	[ "$status" = 3 ]
 	grep -q 'message 2: .*longer than --max-message: 101 bytes' "$T/srv.err"

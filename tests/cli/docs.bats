@@ -246,6 +246,7 @@ defined() {
 there() {
 	case $1 in
 	[0-9]*) listens "$1" ;;
+	udp:*) udp_bound "${1#udp:}" ;;
 	*.sock | @*) unix_listens "$1" ;;
 	*) [ -e "$1" ] ;;
 	esac

@@ -20,6 +20,7 @@
 #	need CMD...		skips the test when one is not there
 #	free_port		a TCP port of 127.0.0.1 that was free just now
 #	listens PORT		somebody listens on that TCP port
+#	udp_bound PORT		somebody has that UDP port
 #	unix_listens PATH	somebody listens on that unix socket
 #	peer ARG...		the scripted peer of peer.py, see there
 #
@@ -242,6 +243,11 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 listens() {
 	grep -qs "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A" \
 	    /proc/net/tcp /proc/net/tcp6
+}
+
+udp_bound() {
+	grep -qs "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") " \
+	    /proc/net/udp /proc/net/udp6
 }
 
 # Only a listener has the accept flag, 00010000.
